@@ -1,0 +1,288 @@
+import { GradwareError } from '../errors.js';
+import type { Node, TensorData } from '../onnx/ir.js';
+import { tensorOf } from './constants.js';
+import { domainOf, gradware } from './dialect.js';
+import { foldNode } from './fold.js';
+import { helpers, type OpHelpers } from './helpers.js';
+import { type KnownOp, shapeRuleOf, type shapeRules } from './shapes/index.js';
+import { ShapeProblem, type Types } from './shapes/rule.js';
+import {
+  type Attributes,
+  type Operand,
+  type PlainAttributes,
+  sameShape,
+  type TensorType,
+  toAttribute,
+  type Value,
+} from './value.js';
+
+type Outputs<Op extends KnownOp> =
+  ReturnType<(typeof shapeRules)[Op]> extends TensorType ? Value : readonly Value[];
+
+type Emitters = {
+  readonly [Op in KnownOp]: (...inputs: (Operand | Attributes)[]) => Outputs<Op>;
+};
+
+/** `op.<AnyOnnxOp>(...inputs, attributes?)` emits a node and returns its output: a Value with name, type and
+ *  shape, or a list for ops with several outputs (`const [values, indices] = op.TopK(...)`). */
+export type Op = Emitters & OpHelpers;
+
+export interface EmitOptions {
+  /** Types of the outputs, where no shape rule can know them. */
+  readonly types?: readonly TensorType[];
+  /** Names of the outputs, where somebody else expects them. */
+  readonly outputs?: readonly string[];
+  readonly domain?: string;
+  readonly name?: string;
+}
+
+/** A graph that grows: nodes in the order of emission, the type of every value, constants. */
+export interface GraphBuilder {
+  readonly op: Op;
+  readonly nodes: readonly Node[];
+  readonly values: ReadonlyMap<string, Value>;
+  readonly initializers: ReadonlyMap<string, TensorData>;
+  emit(
+    opType: string,
+    inputs: readonly Operand[],
+    attributes?: PlainAttributes,
+    options?: EmitOptions,
+  ): readonly Value[];
+  /** Adds an existing node as it is, with the types of its outputs. */
+  add(node: Node, types: readonly Value[]): void;
+  /** Declares a value that comes from outside: a graph input, a value of an enclosing graph. */
+  declare(value: Value): Value;
+  initializer(name: string, tensor: TensorData): Value;
+  value(name: string): Value;
+  producer(value: Value | string): Node | undefined;
+  constant(value: Value | string): TensorData | undefined;
+  fresh(hint: string): string;
+  /** Everything emitted inside `run` is named `<scope>/...`. */
+  scoped<Result>(scope: string, run: () => Result): Result;
+  /** Takes away and returns the nodes emitted since `mark` (a former `nodes.length`). */
+  takeSince(mark: number): readonly Node[];
+}
+
+function isValue(argument: Operand | Attributes): argument is Value {
+  return (
+    typeof argument === 'object' && argument !== null && 'shape' in argument && 'name' in argument
+  );
+}
+
+/** Splits `op.X(a, 2, b, {axis: 0})` into inputs and attributes. */
+function splitArguments(
+  given: readonly (Operand | Attributes)[],
+): [readonly Operand[], PlainAttributes] {
+  const last = given.at(-1);
+  const hasAttributes = typeof last === 'object' && last !== null && !isValue(last);
+  const inputs = (hasAttributes ? given.slice(0, -1) : given) as readonly Operand[];
+  if (!hasAttributes) return [inputs, {}];
+  const entries = Object.entries(last as Attributes).flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, toAttribute(name, value)] as const],
+  );
+  return [inputs, Object.fromEntries(entries)];
+}
+
+export function createBuilder(): GraphBuilder {
+  const nodes: Node[] = [];
+  const values = new Map<string, Value>();
+  const initializers = new Map<string, TensorData>();
+  const producers = new Map<string, Node>();
+  const folded = new Map<string, TensorData | null>();
+  const literals = new Map<string, Value>();
+  const taken = new Set<string>();
+  const counters = new Map<string, number>();
+  const scopes: string[] = [];
+
+  function fresh(hint: string): string {
+    const base = scopes.length > 0 ? `${scopes.join('/')}/${hint}` : hint;
+    for (;;) {
+      const count = counters.get(base) ?? 0;
+      counters.set(base, count + 1);
+      const name = count === 0 ? base : `${base}_${count}`;
+      if (!taken.has(name)) {
+        taken.add(name);
+        return name;
+      }
+    }
+  }
+
+  function declare(value: Value): Value {
+    taken.add(value.name);
+    values.set(value.name, value);
+    return value;
+  }
+
+  function initializer(name: string, tensor: TensorData): Value {
+    initializers.set(name, tensor);
+    return declare({ name, type: tensor.type, shape: tensor.dims });
+  }
+
+  function literal(number: number, type: Value['type']): Value {
+    const key = `${type}:${Object.is(number, -0) ? '-0' : number}`;
+    const known = literals.get(key);
+    if (known !== undefined) return known;
+    let name = `${type}:${number}`;
+    while (taken.has(name)) name += "'";
+    const value = initializer(name, tensorOf(type, [number], []));
+    literals.set(key, value);
+    return value;
+  }
+
+  function constant(value: Value | string): TensorData | undefined {
+    const name = typeof value === 'string' ? value : value.name;
+    const own = initializers.get(name);
+    if (own !== undefined) return own;
+    const known = folded.get(name);
+    if (known !== undefined) return known ?? undefined;
+    const node = producers.get(name);
+    const result = node && foldNode(node, name, (n) => values.get(n), constant);
+    folded.set(name, result ?? null);
+    return result;
+  }
+
+  function register(node: Node): void {
+    nodes.push(node);
+    taken.add(node.name);
+    for (const output of node.outputs) if (output !== '') producers.set(output, node);
+  }
+
+  function typesOf(node: Node): Types {
+    const rule = shapeRuleOf(node.opType);
+    if (rule === undefined)
+      throw new GradwareError('UNSUPPORTED', `The shape of ${node.opType} is not known`, {
+        where: `node ${node.name}`,
+      });
+    try {
+      return rule({
+        x: node.inputs.map((name) => (name === '' ? undefined : values.get(name))),
+        attributes: node.attributes,
+        outputCount: node.outputs.length,
+        constant: (i) => {
+          const tensor = node.inputs[i] ? constant(node.inputs[i]) : undefined;
+          return tensor && Array.from(tensor.data as ArrayLike<number | bigint>, Number);
+        },
+        producerInput: (i, j) => values.get(producers.get(node.inputs[i] ?? '')?.inputs[j] ?? ''),
+      });
+    } catch (error) {
+      if (!(error instanceof ShapeProblem)) throw error;
+      throw new GradwareError('INVALID_MODEL', `${node.opType}: ${error.message}`, {
+        where: `node ${node.name}`,
+      });
+    }
+  }
+
+  function emitted(
+    opType: string,
+    operands: readonly Operand[],
+    attributes: PlainAttributes = {},
+    options: EmitOptions = {},
+  ): Emitted {
+    // The condition of a Where says nothing about the type of what it chooses from.
+    const typed = opType === 'Where' ? operands.slice(1) : operands;
+    const first = typed.find(isValue);
+    const inputs = operands.map((operand): Value | undefined => {
+      if (operand === null || operand === undefined) return undefined;
+      if (typeof operand === 'boolean') return literal(operand ? 1 : 0, 'bool');
+      if (typeof operand === 'number') return literal(operand, first?.type ?? 'float32');
+      return operand;
+    });
+    while (inputs.length > 0 && inputs.at(-1) === undefined) inputs.pop();
+    const name = options.name ?? fresh(opType);
+    const draft: Node = {
+      name,
+      opType,
+      domain: options.domain ?? domainOf(opType),
+      inputs: inputs.map((input) => input?.name ?? ''),
+      outputs: options.outputs ?? [],
+      attributes,
+    };
+    const found = options.types ?? typesOf(draft);
+    const single = 'type' in found;
+    const types: readonly TensorType[] = single ? [found] : found;
+    const outputs = types.map(
+      (_, i) => options.outputs?.[i] ?? (types.length === 1 ? name : `${name}:${i}`),
+    );
+    register({ ...draft, outputs });
+    const tagged = inputs.find((input) => input?.parameter !== undefined);
+    const declared = types.map((type, i) => {
+      const keeps = tagged !== undefined && sameShape(type.shape, tagged.shape);
+      const output = outputs[i] ?? '';
+      const value: Value = keeps
+        ? { ...type, name: output, parameter: tagged.parameter }
+        : { name: output, type: type.type, shape: type.shape };
+      return output === '' ? value : declare(value);
+    });
+    return { outputs: declared, single };
+  }
+
+  function scoped<Result>(scope: string, run: () => Result): Result {
+    scopes.push(scope);
+    try {
+      return run();
+    } finally {
+      scopes.pop();
+    }
+  }
+
+  const builder: Omit<GraphBuilder, 'op'> = {
+    nodes,
+    values,
+    initializers,
+    emit: (...given) => emitted(...given).outputs,
+    add(node, types) {
+      register(node);
+      types.forEach(declare);
+    },
+    declare,
+    initializer,
+    value(name) {
+      const value = values.get(name);
+      if (value === undefined)
+        throw new GradwareError('INVALID_MODEL', `Nothing is known of the value ${name}`);
+      return value;
+    },
+    producer: (value) => producers.get(typeof value === 'string' ? value : value.name),
+    constant,
+    fresh,
+    scoped,
+    takeSince: (mark) => nodes.splice(mark),
+  };
+  const withoutOp = builder as GraphBuilder;
+  const op = createOp(withoutOp, literal, emitted);
+  return Object.assign(builder, { op });
+}
+
+type Emitted = { readonly outputs: readonly Value[]; readonly single: boolean };
+
+function createOp(
+  builder: GraphBuilder,
+  literal: (number: number, type: Value['type']) => Value,
+  emitted: (opType: string, inputs: readonly Operand[], attributes: PlainAttributes) => Emitted,
+): Op {
+  const emitters = new Map<string, unknown>();
+  const extras: Record<string, unknown> = {};
+  const op = new Proxy(extras, {
+    get(_, name) {
+      if (typeof name !== 'string') return undefined;
+      if (Object.hasOwn(extras, name)) return extras[name];
+      if (shapeRuleOf(name) === undefined) return undefined;
+      const known = emitters.get(name);
+      if (known !== undefined) return known;
+      const emitter = (...given: (Operand | Attributes)[]) => {
+        const [inputs, attributes] = splitArguments(given);
+        const { outputs, single } = emitted(name, inputs, attributes);
+        return single ? outputs[0] : outputs;
+      };
+      emitters.set(name, emitter);
+      return emitter;
+    },
+  }) as unknown as Op;
+  Object.assign(extras, helpers(op, builder, literal));
+  return op;
+}
+
+/** Marks a node of Gradware's own, which lowering or the step compiler replaces. */
+export function isPseudo(node: Node): boolean {
+  return node.domain === gradware;
+}

@@ -1,0 +1,102 @@
+/** Ops of ORT's training dialect, and of Gradware's own, by domain. Everything else is stock ONNX Runtime. */
+const microsoft = 'com.microsoft';
+
+/** Pseudo-ops that never reach ONNX Runtime. */
+export const gradware = 'gradware';
+
+/** Gradient ops that ORT keeps in the default domain. */
+const defaultDomainTraining = new Set([
+  'MaxPoolGrad',
+  'AveragePoolGrad',
+  'SparseSoftmaxCrossEntropy',
+  'SparseSoftmaxCrossEntropyGrad',
+]);
+
+/** com.microsoft ops that stock ONNX Runtime has kernels for and that graphs here use. */
+const stockContrib = new Set([
+  'Attention',
+  'BiasGelu',
+  'FastGelu',
+  'FusedConv',
+  'FusedGemm',
+  'FusedMatMul',
+  'Gelu',
+  'Inverse',
+  'MultiHeadAttention',
+  'QuickGelu',
+  'RotaryEmbedding',
+  'SkipLayerNormalization',
+  'SkipSimplifiedLayerNormalization',
+  'Trilu',
+]);
+
+const microsoftTraining = new Set([
+  'BatchNormInternal',
+  'BatchNormalizationGrad',
+  'BiasFastGeluGrad_dX',
+  'BiasGeluGrad_dX',
+  'BroadcastGradientArgs',
+  'ConcatTraining',
+  'ConvGrad',
+  'ConvTransposeGrad',
+  'DivGrad',
+  'DropoutGrad',
+  'FakeQuant',
+  'FakeQuantGrad',
+  'FastGeluGrad',
+  'GRUGrad',
+  'GRUTraining',
+  'GatherElementsGrad',
+  'GatherGrad',
+  'GatherNDGrad',
+  'GeluGrad',
+  'InPlaceAccumulator',
+  'InPlaceAccumulatorV2',
+  'InvertibleLayerNormalizationGrad',
+  'LSTMGrad',
+  'LSTMTraining',
+  'LayerNormalizationGrad',
+  'LeakyReluGrad',
+  'LogSoftmaxGrad',
+  'LogSoftmaxGrad_13',
+  'PassThrough',
+  'QuickGeluGrad',
+  'ReduceAllL2',
+  'ReduceSumTraining',
+  'ReluGrad',
+  'Scale',
+  'ScaledSum',
+  'SigmoidGrad',
+  'SimplifiedLayerNormalizationGrad',
+  'SliceGrad',
+  'SoftmaxCrossEntropy',
+  'SoftmaxCrossEntropyGrad',
+  'SoftmaxCrossEntropyLossGrad',
+  'SoftmaxCrossEntropyLossInternal',
+  'SoftmaxCrossEntropyLossInternalGrad',
+  'SoftmaxGrad',
+  'SoftmaxGrad_13',
+  'SplitTraining',
+  'TanhGrad',
+  'ZeroGradient',
+]);
+
+/** Stock ops that live in com.microsoft and have no namesake in ai.onnx. */
+const contribOnly = new Set(['BiasGelu', 'FastGelu', 'FusedMatMul', 'QuickGelu']);
+
+/** The domain in which an op builder emits an op. */
+export function domainOf(opType: string): string {
+  return microsoftTraining.has(opType) || contribOnly.has(opType) ? microsoft : '';
+}
+
+/** An op that stock ONNX Runtime has no kernel for, but that lowering knows. */
+export function isTrainingOp(opType: string, domain: string): boolean {
+  if (domain === microsoft) return microsoftTraining.has(opType);
+  return domain === '' && defaultDomainTraining.has(opType);
+}
+
+/** An op that stock ONNX Runtime may run as it is. */
+export function isStockOp(opType: string, domain: string): boolean {
+  if (domain === microsoft) return stockContrib.has(opType);
+  return domain === '' && !defaultDomainTraining.has(opType);
+}

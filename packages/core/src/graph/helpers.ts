@@ -1,0 +1,124 @@
+import type { DataType, TensorData } from '../onnx/ir.js';
+import type { GraphBuilder, Op } from './builder.js';
+import { filled, tensorOf } from './constants.js';
+import { gradware } from './dialect.js';
+import { dataTypeNumber } from './shapes/elementwise.js';
+import { reducedAxes } from './shapes/training.js';
+import { elementCount, sameShape, type TensorType, type Value } from './value.js';
+
+/** What `op` offers beside ONNX's own ops. */
+export interface OpHelpers {
+  /** A 0-d constant. */
+  scalar(value: number, type?: DataType): Value;
+  /** A constant with its values. */
+  constant(tensor: TensorData): Value;
+  /** A 1-d int64 constant: axes, shapes, starts. */
+  ints(values: readonly number[]): Value;
+  /** A constant of one number in a given type and shape. */
+  filled(like: TensorType, value: number): Value;
+  cast(value: Value, type: DataType): Value;
+  reshape(value: Value, shape: readonly number[]): Value;
+  transpose(value: Value, perm: readonly number[]): Value;
+  /** Sum over axes; all of them if not given. */
+  sum(value: Value, axes?: readonly number[], keepdims?: boolean): Value;
+  mean(value: Value, axes?: readonly number[], keepdims?: boolean): Value;
+  slice(value: Value, axis: number, start: number, end: number): Value;
+  /** Sums a gradient over the axes along which `target` was broadcast, so that it has the shape of `target`. */
+  sumTo(target: TensorType, gradient: Value): Value;
+  /** ‖g‖₂ over all elements of all tensors: a float32 scalar. */
+  globalNorm(values: readonly Value[]): Value;
+  /** True where every element of every tensor is finite: a bool scalar. Never looks at a maximum, which hides NaN. */
+  isFinite(...values: readonly Value[]): Value;
+  /** One of two lists of values, by a bool scalar; only the chosen side is computed. */
+  select(
+    condition: Value,
+    whenTrue: readonly Value[],
+    whenFalse: readonly Value[],
+  ): readonly Value[];
+}
+
+export function helpers(
+  op: Op,
+  builder: GraphBuilder,
+  literal: (number: number, type: DataType) => Value,
+): OpHelpers {
+  const shared = new Map<string, Value>();
+
+  function constant(tensor: TensorData): Value {
+    return builder.initializer(builder.fresh('constant'), tensor);
+  }
+
+  function ints(values: readonly number[]): Value {
+    const key = `ints:${values}`;
+    const value = shared.get(key) ?? constant(tensorOf('int64', values));
+    shared.set(key, value);
+    return value;
+  }
+
+  function sum(value: Value, axes?: readonly number[], keepdims = false): Value {
+    const rank = value.shape.length;
+    if (axes?.length === 0 || rank === 0) return value;
+    const all = axes === undefined || axes.length === rank;
+    const keep = { keepdims: keepdims ? 1 : 0 };
+    return all ? op.ReduceSum(value, keep) : op.ReduceSum(value, ints(axes), keep);
+  }
+
+  return {
+    scalar: (value, type = 'float32') => literal(value, type),
+    constant,
+    ints,
+    filled: ({ type, shape }, value) =>
+      shape.length === 0 ? literal(value, type) : constant(filled(type, shape, value)),
+    cast: (value, type) =>
+      value.type === type ? value : op.Cast(value, { to: dataTypeNumber(type) }),
+    reshape: (value, shape) =>
+      sameShape(value.shape, shape)
+        ? value
+        : op.Reshape(value, ints(shape), { allowzero: shape.includes(0) ? 1 : 0 }),
+    transpose: (value, perm) =>
+      perm.every((axis, i) => axis === i) ? value : op.Transpose(value, { perm }),
+    sum,
+    mean(value, axes, keepdims = false) {
+      if (axes?.length === 0 || value.shape.length === 0) return value;
+      const keep = { keepdims: keepdims ? 1 : 0 };
+      return axes === undefined
+        ? op.ReduceMean(value, keep)
+        : op.ReduceMean(value, ints(axes), keep);
+    },
+    slice: (value, axis, start, end) => op.Slice(value, ints([start]), ints([end]), ints([axis])),
+    sumTo(target, gradient) {
+      if (sameShape(target.shape, gradient.shape)) return gradient;
+      const axes = reducedAxes(target.shape, gradient.shape).sort((a, b) => a - b);
+      const reduced = axes.length === 0 ? gradient : sum(gradient, axes, target.shape.length > 0);
+      return builder.op.reshape(reduced, target.shape);
+    },
+    globalNorm(values) {
+      const squares = values
+        .filter((value) => elementCount(value.shape) > 0)
+        .map((value) => op.ReduceSumSquare(op.cast(value, 'float32'), { keepdims: 0 }));
+      const [first, ...rest] = squares;
+      if (first === undefined) return literal(0, 'float32');
+      return op.Sqrt(rest.reduce((total, square) => op.Add(total, square), first));
+    },
+    isFinite(...values) {
+      const differences = values.map((value) => sum(op.Sub(value, value)));
+      const [first, ...rest] = differences;
+      if (first === undefined) return literal(1, 'bool');
+      return op.Equal(
+        rest.reduce((total, difference) => op.Add(total, difference), first),
+        0,
+      );
+    },
+    select(condition, whenTrue, whenFalse) {
+      return builder.emit(
+        'Select',
+        [condition, ...whenTrue, ...whenFalse],
+        {},
+        {
+          domain: gradware,
+          types: whenTrue,
+        },
+      );
+    },
+  };
+}

@@ -1,0 +1,103 @@
+import { GradwareError } from '../errors.js';
+import type { Graph, Node } from '../onnx/ir.js';
+
+/** The graphs nested in a node: branches of If, bodies of Loop and Scan. */
+export function subgraphs(node: Node): readonly Graph[] {
+  return Object.values(node.attributes).flatMap((attribute) =>
+    attribute.type === 'graph'
+      ? [attribute.value]
+      : attribute.type === 'graphs'
+        ? attribute.value
+        : [],
+  );
+}
+
+/** Names that a graph takes from the graphs around it. */
+export function capturedNames(graph: Graph): ReadonlySet<string> {
+  const own = new Set([...graph.inputs.map((input) => input.name), ...graph.initializers.keys()]);
+  for (const node of graph.nodes) for (const output of node.outputs) own.add(output);
+  const captured = new Set<string>();
+  for (const node of graph.nodes)
+    for (const name of usedNames(node)) if (!own.has(name)) captured.add(name);
+  for (const { name } of graph.outputs) if (!own.has(name)) captured.add(name);
+  return captured;
+}
+
+/** Everything a node needs: its inputs, and what its nested graphs capture. */
+export function usedNames(node: Node): readonly string[] {
+  const direct = node.inputs.filter((name) => name !== '');
+  const nested = subgraphs(node);
+  return nested.length === 0
+    ? direct
+    : [...direct, ...nested.flatMap((graph) => [...capturedNames(graph)])];
+}
+
+/** Nodes in an order in which every value is made before it is used; stable where there is a choice. */
+export function sortNodes(nodes: readonly Node[]): readonly Node[] {
+  const producer = new Map<string, number>();
+  nodes.forEach((node, i) => {
+    for (const output of node.outputs) if (output !== '') producer.set(output, i);
+  });
+  const uses = nodes.map(usedNames);
+  const sorted: Node[] = [];
+  const state = new Uint8Array(nodes.length);
+  for (let root = 0; root < nodes.length; root++) {
+    // An explicit stack: graphs are deeper than JavaScript's own.
+    const stack = [root];
+    while (stack.length > 0) {
+      const i = stack.at(-1) as number;
+      const node = nodes[i] as Node;
+      if (state[i] === 2) {
+        stack.pop();
+        continue;
+      }
+      const waiting = (uses[i] ?? [])
+        .map((name) => producer.get(name))
+        .filter((p): p is number => p !== undefined && state[p] !== 2);
+      if (waiting.length === 0) {
+        state[i] = 2;
+        sorted.push(node);
+        stack.pop();
+        continue;
+      }
+      // Seen before and still waiting: what it waits for leads back to it.
+      if (state[i] === 1 || waiting.includes(i))
+        throw new GradwareError('INVALID_MODEL', 'The graph has a cycle', {
+          where: `node ${node.name || node.opType}`,
+        });
+      state[i] = 1;
+      stack.push(...waiting.reverse());
+    }
+  }
+  return sorted;
+}
+
+/** Drops the nodes that none of `outputs` needs. */
+export function prune(nodes: readonly Node[], outputs: Iterable<string>): readonly Node[] {
+  const used = new Set(outputs);
+  const kept: Node[] = [];
+  for (const node of [...sortNodes(nodes)].reverse()) {
+    if (!node.outputs.some((output) => used.has(output))) continue;
+    kept.push(node);
+    for (const name of usedNames(node)) used.add(name);
+  }
+  return kept.reverse();
+}
+
+/** Ops whose unused outputs must keep a name: ORT refuses a blank there. */
+const needsAllOutputs = new Set(['TopK', 'Split', 'LSTM', 'GRU', 'RNN', 'If', 'Loop', 'Scan']);
+
+/** Blanks the optional outputs that nobody uses, so that a kernel need not make them. */
+export function blankUnusedOutputs(
+  nodes: readonly Node[],
+  outputs: Iterable<string>,
+): readonly Node[] {
+  const used = new Set(outputs);
+  for (const node of nodes) for (const name of usedNames(node)) used.add(name);
+  return nodes.map((node) => {
+    if (node.outputs.length < 2 || needsAllOutputs.has(node.opType)) return node;
+    const names = node.outputs.map((output, i) => (i === 0 || used.has(output) ? output : ''));
+    while (names.length > 1 && names.at(-1) === '') names.pop();
+    return { ...node, outputs: names };
+  });
+}

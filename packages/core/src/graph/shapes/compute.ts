@@ -1,0 +1,180 @@
+import { int, ints, type TensorType, text } from '../value.js';
+import {
+  broadcastShapes,
+  input,
+  like,
+  problem,
+  type ShapeContext,
+  type ShapeRule,
+} from './rule.js';
+
+function swapLast(shape: readonly number[], swap: boolean): readonly number[] {
+  return swap ? [...shape.slice(0, -2), ...shape.slice(-2).reverse()] : shape;
+}
+
+function product(type: TensorType['type'], a: readonly number[], b: readonly number[]): TensorType {
+  const left = a.length === 1 ? [1, ...a] : a;
+  const right = b.length === 1 ? [...b, 1] : b;
+  if (left.at(-1) !== right.at(-2)) problem(`inner dimensions of [${a}] and [${b}] differ`);
+  const batch = broadcastShapes(left.slice(0, -2), right.slice(0, -2));
+  const rows = a.length === 1 ? [] : [left.at(-2) ?? 0];
+  const columns = b.length === 1 ? [] : [right.at(-1) ?? 0];
+  return { type, shape: [...batch, ...rows, ...columns] };
+}
+
+function gemm(context: ShapeContext): TensorType {
+  const a = swapLast(input(context, 0).shape, int(context.attributes, 'transA', 0) === 1);
+  const b = swapLast(input(context, 1).shape, int(context.attributes, 'transB', 0) === 1);
+  return product(input(context, 0).type, a, b);
+}
+
+/** The spatial geometry of a convolution or a pooling, with every default filled in. */
+export interface Window {
+  readonly kernel: readonly number[];
+  readonly strides: readonly number[];
+  readonly dilations: readonly number[];
+  /** Begin of each spatial axis, then end of each. */
+  readonly pads: readonly number[];
+  readonly output: readonly number[];
+}
+
+/** ONNX's rules for kernel_shape, strides, dilations, pads, auto_pad and ceil_mode.
+ *  `spatial` is the input's shape without batch and channels. */
+export function windowOf(
+  attributes: ShapeContext['attributes'],
+  spatial: readonly number[],
+  kernel: readonly number[],
+): Window {
+  const ones = spatial.map(() => 1);
+  const strides = ints(attributes, 'strides') ?? ones;
+  const dilations = ints(attributes, 'dilations') ?? ones;
+  const extent = kernel.map((k, i) => (dilations[i] ?? 1) * (k - 1) + 1);
+  const mode = text(attributes, 'auto_pad', 'NOTSET');
+  const rank = spatial.length;
+  if (mode === 'SAME_UPPER' || mode === 'SAME_LOWER') {
+    const output = spatial.map((dim, i) => Math.ceil(dim / (strides[i] ?? 1)));
+    const total = spatial.map((dim, i) =>
+      Math.max(0, ((output[i] ?? 0) - 1) * (strides[i] ?? 1) + (extent[i] ?? 1) - dim),
+    );
+    const small = total.map((t) => Math.floor(t / 2));
+    const large = total.map((t) => Math.ceil(t / 2));
+    const pads = mode === 'SAME_UPPER' ? [...small, ...large] : [...large, ...small];
+    return { kernel, strides, dilations, pads, output };
+  }
+  const pads =
+    mode === 'VALID'
+      ? [...ones, ...ones].fill(0)
+      : (ints(attributes, 'pads') ?? [...ones, ...ones].fill(0));
+  const ceil = int(attributes, 'ceil_mode', 0) === 1;
+  const output = spatial.map((dim, i) => {
+    const stride = strides[i] ?? 1;
+    const begin = pads[i] ?? 0;
+    const room = dim + begin + (pads[i + rank] ?? 0) - (extent[i] ?? 1);
+    if (!ceil) return Math.floor(room / stride) + 1;
+    const windows = Math.ceil(room / stride) + 1;
+    // A last window that starts in the padding behind the input does not count.
+    return (windows - 1) * stride >= dim + begin ? windows - 1 : windows;
+  });
+  return { kernel, strides, dilations, pads, output };
+}
+
+function conv(context: ShapeContext): TensorType {
+  const [x, w] = [input(context, 0), input(context, 1)];
+  const kernel = ints(context.attributes, 'kernel_shape') ?? w.shape.slice(2);
+  const { output } = windowOf(context.attributes, x.shape.slice(2), kernel);
+  return { type: x.type, shape: [x.shape[0] ?? 0, w.shape[0] ?? 0, ...output] };
+}
+
+function convTranspose(context: ShapeContext): TensorType {
+  const [x, w] = [input(context, 0), input(context, 1)];
+  const { attributes } = context;
+  const spatial = x.shape.slice(2);
+  const ones = spatial.map(() => 1);
+  const kernel = ints(attributes, 'kernel_shape') ?? w.shape.slice(2);
+  const strides = ints(attributes, 'strides') ?? ones;
+  const dilations = ints(attributes, 'dilations') ?? ones;
+  const padding = ints(attributes, 'pads') ?? [];
+  const extra = ints(attributes, 'output_padding') ?? [];
+  const given = ints(attributes, 'output_shape');
+  const same = text(attributes, 'auto_pad', 'NOTSET').startsWith('SAME');
+  const output = spatial.map((dim, i) => {
+    if (given !== undefined) return given.at(i - spatial.length) ?? 0;
+    if (same) return dim * (strides[i] ?? 1);
+    const full =
+      (strides[i] ?? 1) * (dim - 1) +
+      (extra[i] ?? 0) +
+      (dilations[i] ?? 1) * ((kernel[i] ?? 1) - 1) +
+      1;
+    return full - (padding[i] ?? 0) - (padding[i + spatial.length] ?? 0);
+  });
+  const channels = (w.shape[1] ?? 0) * int(attributes, 'group', 1);
+  return { type: x.type, shape: [x.shape[0] ?? 0, channels, ...output] };
+}
+
+function pool(context: ShapeContext): TensorType {
+  const { type, shape } = input(context, 0);
+  const { output } = windowOf(
+    context.attributes,
+    shape.slice(2),
+    ints(context.attributes, 'kernel_shape') ?? [],
+  );
+  return { type, shape: [...shape.slice(0, 2), ...output] };
+}
+
+function globalPool(context: ShapeContext): TensorType {
+  const { type, shape } = input(context, 0);
+  return { type, shape: shape.map((dim, axis) => (axis < 2 ? dim : 1)) };
+}
+
+/** Mean and inverse standard deviation of a layer norm: the normalised axes become 1. */
+function statistics({ type, shape }: TensorType, axis: number): TensorType {
+  const from = axis < 0 ? axis + shape.length : axis;
+  return { type, shape: shape.map((dim, a) => (a < from ? dim : 1)) };
+}
+
+export const computeShapes = {
+  MatMul: (context: ShapeContext) =>
+    product(input(context, 0).type, input(context, 0).shape, input(context, 1).shape),
+  Gemm: gemm,
+  FusedMatMul: gemm,
+  Conv: conv,
+  ConvTranspose: convTranspose,
+  AveragePool: pool,
+  LpPool: pool,
+  MaxPool: (context: ShapeContext): readonly TensorType[] => {
+    const y = pool(context);
+    return [y, { type: 'int64', shape: y.shape }];
+  },
+  GlobalAveragePool: globalPool,
+  GlobalMaxPool: globalPool,
+  GlobalLpPool: globalPool,
+  BatchNormalization: (context: ShapeContext): readonly TensorType[] => [
+    like(0)(context),
+    like(3)(context),
+    like(4)(context),
+  ],
+  InstanceNormalization: like(0),
+  GroupNormalization: like(0),
+  LayerNormalization: (context: ShapeContext): readonly TensorType[] => {
+    const x = like(0)(context);
+    const kept = statistics(x, int(context.attributes, 'axis', -1));
+    return [x, kept, kept];
+  },
+  SimplifiedLayerNormalization: (context: ShapeContext): readonly TensorType[] => {
+    const x = like(0)(context);
+    return [x, statistics(x, int(context.attributes, 'axis', -1))];
+  },
+  Dropout: (context: ShapeContext): readonly TensorType[] => {
+    const x = like(0)(context);
+    return [x, { type: 'bool', shape: x.shape }];
+  },
+  SoftmaxCrossEntropyLoss: (context: ShapeContext): readonly TensorType[] => {
+    const scores = like(0)(context);
+    const none = text(context.attributes, 'reduction', 'mean') === 'none';
+    return [{ type: scores.type, shape: none ? input(context, 1).shape : [] }, scores];
+  },
+  NegativeLogLikelihoodLoss: (context: ShapeContext): TensorType => {
+    const none = text(context.attributes, 'reduction', 'mean') === 'none';
+    return { type: input(context, 0).type, shape: none ? input(context, 1).shape : [] };
+  },
+} satisfies Record<string, ShapeRule>;
