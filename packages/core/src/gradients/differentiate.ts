@@ -1,0 +1,170 @@
+import { GradwareError } from '../errors.js';
+import type { GraphBuilder } from '../graph/builder.js';
+import { filled } from '../graph/constants.js';
+import { sortNodes } from '../graph/order.js';
+import { sameShape, type Value } from '../graph/value.js';
+import type { DataType, Node } from '../onnx/ir.js';
+import type { Values } from './rule.js';
+import { gradientRuleOf, isDifferentiable } from './rules/index.js';
+
+const floats: ReadonlySet<DataType> = new Set(['float32', 'float16', 'bfloat16', 'float64']);
+
+export interface Differentiated {
+  /** The gradient of the loss itself: an initializer `<loss>_grad` of 1, as in ORT's artifacts. */
+  readonly seed: Value;
+  /** ∂loss/∂p for every name in `wrt`, with the type and shape of p. */
+  readonly gradients: ReadonlyMap<string, Value>;
+}
+
+/** Where gradients would have to flow and cannot. */
+export interface GradientGaps {
+  /** Nodes on the way from the loss to a parameter whose op has no gradient rule. */
+  readonly withoutRule: readonly Node[];
+  /** Parameters that no path of differentiable edges joins to the loss. */
+  readonly unreachable: readonly string[];
+}
+
+interface Paths {
+  readonly sorted: readonly Node[];
+  /** Values that depend on a parameter through differentiable edges. */
+  readonly active: ReadonlySet<string>;
+}
+
+function findPaths(builder: GraphBuilder, wrt: readonly string[]): Paths {
+  const sorted = sortNodes(builder.nodes);
+  const active = new Set(wrt);
+  for (const node of sorted) {
+    if (!isDifferentiable(node.opType) || !node.inputs.some((name) => active.has(name))) continue;
+    for (const output of node.outputs) {
+      const value = builder.values.get(output);
+      if (value !== undefined && floats.has(value.type)) active.add(output);
+    }
+  }
+  return { sorted, active };
+}
+
+/** Lists what stands between the loss and the parameters, without changing the graph. */
+export function findGradientGaps(
+  builder: GraphBuilder,
+  loss: string,
+  wrt: readonly string[],
+): GradientGaps {
+  const { sorted, active } = findPaths(builder, wrt);
+  const wanted = new Set([loss]);
+  const withoutRule: Node[] = [];
+  for (const node of [...sorted].reverse()) {
+    if (!node.outputs.some((output) => wanted.has(output) && active.has(output))) continue;
+    if (!isDifferentiable(node.opType)) continue;
+    if (gradientRuleOf(node.opType) === undefined) withoutRule.push(node);
+    for (const name of node.inputs) if (active.has(name)) wanted.add(name);
+  }
+  const unreachable = wrt.filter((name) => !wanted.has(name));
+  return { withoutRule, unreachable };
+}
+
+function refuseGaps({ withoutRule, unreachable }: GradientGaps): void {
+  if (withoutRule.length > 0) {
+    const ops = [...new Set(withoutRule.map((node) => node.opType))];
+    throw new GradwareError('NO_GRADIENT', `No gradient is known for ${ops.join(', ')}`, {
+      where: withoutRule.map((node) => `${node.opType} node ${node.name}`).join('; '),
+      remedy: 'Freeze the parameters below these nodes, or export the model with other ops.',
+    });
+  }
+  if (unreachable.length > 0)
+    throw new GradwareError(
+      'UNREACHABLE_PARAMETER',
+      `The loss does not depend on ${unreachable.join(', ')}`,
+      {
+        remedy: 'Freeze these parameters, or make them part of what the loss is computed from.',
+      },
+    );
+}
+
+/** Writes the backward pass of `loss` (a scalar) into the builder, in ORT's training dialect.
+ *  Reverse mode: nodes are visited from the last to the first; contributions to one value are summed. */
+export function differentiate(
+  builder: GraphBuilder,
+  loss: Value,
+  wrt: readonly string[],
+): Differentiated {
+  refuseGaps(findGradientGaps(builder, loss.name, wrt));
+  const { sorted, active } = findPaths(builder, wrt);
+  const { op } = builder;
+  const seed = builder.initializer(`${loss.name}_grad`, filled(loss.type, loss.shape, 1));
+  const contributions = new Map<string, Value[]>([[loss.name, [seed]]]);
+
+  function gradientOf(name: string): Value | undefined {
+    const parts = contributions.get(name);
+    if (parts === undefined) return undefined;
+    const [first, second] = parts;
+    if (first === undefined || second === undefined) return first;
+    const total = builder.scoped(`AccumulateGrad_${name}`, () => op.Sum(...parts));
+    contributions.set(name, [total]);
+    return total;
+  }
+
+  for (const node of [...sorted].reverse()) {
+    if (!isDifferentiable(node.opType) || !node.outputs.some((output) => active.has(output)))
+      continue;
+    const dys = node.outputs.map((output) => (output === '' ? undefined : gradientOf(output)));
+    if (dys.every((dy) => dy === undefined)) continue;
+    const results = builder.scoped(`${node.name || node.opType}_Grad`, () =>
+      backward(builder, node, dys, active),
+    );
+    node.inputs.forEach((name, i) => {
+      const gradient = results[i];
+      if (gradient === null || gradient === undefined || !active.has(name)) return;
+      checkShape(node, builder.value(name), gradient);
+      contributions.set(name, [...(contributions.get(name) ?? []), gradient]);
+    });
+  }
+
+  const gradients = new Map<string, Value>();
+  for (const name of wrt) {
+    const gradient = gradientOf(name);
+    if (gradient === undefined)
+      throw new GradwareError('UNREACHABLE_PARAMETER', `No gradient reaches ${name}`, {
+        remedy: 'Freeze this parameter.',
+      });
+    gradients.set(name, { ...gradient, parameter: name });
+  }
+  return { seed, gradients };
+}
+
+function backward(
+  builder: GraphBuilder,
+  node: Node,
+  dys: readonly (Value | undefined)[],
+  active: ReadonlySet<string>,
+): readonly (Value | null | undefined)[] {
+  const rule = gradientRuleOf(node.opType);
+  if (rule === undefined)
+    throw new GradwareError('NO_GRADIENT', `No gradient is known for ${node.opType}`);
+  const lookUp = (name: string) => (name === '' ? undefined : builder.value(name));
+  const ys = node.outputs.map(lookUp) as unknown as Values;
+  return rule({
+    dy: dys[0] as Value,
+    dys,
+    x: node.inputs.map(lookUp) as unknown as Values,
+    y: ys[0],
+    ys,
+    attributes: node.attributes,
+    node,
+    op: builder.op,
+    has: (i) => (node.inputs[i] ?? '') !== '',
+    needs: (i) => active.has(node.inputs[i] ?? ''),
+    constant: (i) => {
+      const tensor = builder.constant(node.inputs[i] ?? '');
+      return tensor && Array.from(tensor.data as ArrayLike<number | bigint>, Number);
+    },
+  });
+}
+
+function checkShape(node: Node, value: Value, gradient: Value): void {
+  if (sameShape(value.shape, gradient.shape) && value.type === gradient.type) return;
+  throw new GradwareError(
+    'NO_GRADIENT',
+    `The gradient rule of ${node.opType} gives ${gradient.type}[${gradient.shape}] for ${value.type}[${value.shape}]`,
+    { where: `node ${node.name}, input ${value.name}` },
+  );
+}
