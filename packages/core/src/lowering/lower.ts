@@ -1,0 +1,161 @@
+import { GradwareError } from '../errors.js';
+import type { GraphBuilder } from '../graph/builder.js';
+import { gradware, isStockOp } from '../graph/dialect.js';
+import { sortNodes, usedNames } from '../graph/order.js';
+import { sameShape, type Value } from '../graph/value.js';
+import type { Node } from '../onnx/ir.js';
+import type { Inputs, LoweringContext, Producer, Provider } from './rule.js';
+import { loweringRuleOf } from './rules/index.js';
+
+export interface LowerOptions {
+  readonly provider: Provider;
+  /** See LoweringContext.random. */
+  readonly random: LoweringContext['random'];
+}
+
+/** Whether a node can reach ONNX Runtime, as it is or lowered. */
+export function canLower(node: Node): boolean {
+  if (isStockOp(node.opType, node.domain) || node.domain === gradware) return true;
+  return loweringRuleOf(node.opType) !== undefined && node.domain !== 'custom';
+}
+
+/** Rewrites training ops, and standard ops that the provider lacks, as ops that it has.
+ *
+ *  Goes from the last node to the first, so that a rule sees which of its outputs are still used, and drops
+ *  what nobody needs on the way. Nodes that a rule emits are lowered in turn. Returns the nodes that
+ *  `outputs` need, in order; names in `outputs` stay. */
+export function lower(
+  builder: GraphBuilder,
+  outputs: Iterable<string>,
+  options: LowerOptions,
+): readonly Node[] {
+  const used = new Set(outputs);
+  const renamed = new Map<string, string>();
+  const pending = [...sortNodes(builder.nodes)];
+  const kept: Node[] = [];
+  for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
+    const current = node;
+    if (!current.outputs.some((output) => used.has(output))) continue;
+    const mark = builder.nodes.length;
+    const results = applyRule(builder, current, used, options);
+    if (results === undefined) {
+      refuseUnknown(current);
+      kept.push(current);
+      for (const name of usedNames(current)) used.add(name);
+      continue;
+    }
+    results.forEach((result, i) => {
+      const output = current.outputs[i];
+      if (output === undefined || output === '' || result === undefined) return;
+      checkType(builder, current, output, result);
+      renamed.set(output, result.name);
+      used.add(result.name);
+    });
+    pending.push(...builder.nodes.slice(mark));
+  }
+  return finish(kept.reverse(), renamed, new Set(outputs));
+}
+
+function applyRule(
+  builder: GraphBuilder,
+  node: Node,
+  used: ReadonlySet<string>,
+  { provider, random }: LowerOptions,
+): readonly (Value | undefined)[] | undefined {
+  const rule = node.domain === gradware ? undefined : loweringRuleOf(node.opType);
+  if (rule === undefined) return undefined;
+  const lookUp = (name: string) => (name === '' ? undefined : builder.value(name));
+  const valuesOf = (names: readonly string[]) => names.map(lookUp) as unknown as Inputs;
+  const producer = (value: Value): Producer | undefined => {
+    const made = builder.producer(value);
+    return (
+      made && {
+        node: made,
+        opType: made.opType,
+        attributes: made.attributes,
+        x: valuesOf(made.inputs),
+        y: valuesOf(made.outputs),
+      }
+    );
+  };
+  const result = builder.scoped(node.name || node.opType, () =>
+    rule({
+      x: valuesOf(node.inputs),
+      y: valuesOf(node.outputs),
+      attributes: node.attributes,
+      node,
+      op: builder.op,
+      provider,
+      has: (i) => (node.inputs[i] ?? '') !== '',
+      needed: (i) => used.has(node.outputs[i] ?? ''),
+      producer,
+      constant: (value) => {
+        const tensor = builder.constant(value);
+        return tensor && Array.from(tensor.data as ArrayLike<number | bigint>, Number);
+      },
+      random,
+    }),
+  );
+  if (result === undefined) return undefined;
+  return 'name' in result ? [result] : result;
+}
+
+function checkType(builder: GraphBuilder, node: Node, output: string, result: Value): void {
+  const wanted = builder.value(output);
+  if (wanted.type === result.type && sameShape(wanted.shape, result.shape)) return;
+  throw new GradwareError(
+    'NO_LOWERING',
+    `The lowering of ${node.opType} gives ${result.type}[${result.shape}] instead of ${wanted.type}[${wanted.shape}]`,
+    { where: `node ${node.name}, output ${output}` },
+  );
+}
+
+function refuseUnknown(node: Node): void {
+  if (isStockOp(node.opType, node.domain) || node.domain === gradware) return;
+  throw new GradwareError('NO_LOWERING', `The op ${node.domain}.${node.opType} is not known`, {
+    where: `node ${node.name || node.outputs[0]}`,
+    remedy: 'Custom ops cannot be trained on stock ONNX Runtime; export the model without them.',
+  });
+}
+
+/** Replaces the names of lowered values by those of what they became. Where a name has to stay (an output of
+ *  the graph), what it became is renamed to it. */
+function finish(
+  nodes: readonly Node[],
+  renamed: ReadonlyMap<string, string>,
+  outputs: ReadonlySet<string>,
+): readonly Node[] {
+  const resolve = (name: string): string => {
+    let current = name;
+    for (let next = renamed.get(current); next !== undefined; next = renamed.get(current))
+      current = next;
+    return current;
+  };
+  const made = new Set(nodes.flatMap((node) => node.outputs));
+  const back = new Map<string, string>();
+  const copies: Node[] = [];
+  for (const output of outputs) {
+    const source = resolve(output);
+    if (source === output) continue;
+    if (made.has(source) && !back.has(source) && !outputs.has(source)) back.set(source, output);
+    else
+      copies.push({
+        name: `${output}/Identity`,
+        opType: 'Identity',
+        domain: '',
+        inputs: [back.get(source) ?? source],
+        outputs: [output],
+        attributes: {},
+      });
+  }
+  const final = (name: string): string => {
+    const source = resolve(name);
+    return back.get(source) ?? source;
+  };
+  const rewritten = nodes.map((node) => ({
+    ...node,
+    inputs: node.inputs.map((name) => (name === '' ? '' : final(name))),
+    outputs: node.outputs.map((name) => back.get(name) ?? name),
+  }));
+  return [...rewritten, ...copies];
+}
