@@ -4,7 +4,7 @@ const onnx = ['onnx'];
 const graph = ['graph', ...onnx];
 const rewrites = [
   ...['plugins', 'optimizers', 'losses', 'schedules', 'initializers', 'artifacts'],
-  ...['gradients', 'lowering', 'runtime', ...graph],
+  ...['options', 'gradients', 'lowering', 'runtime', ...graph],
 ];
 
 /** What each folder of packages/core/src may import besides itself: imports point one way. */
@@ -16,6 +16,7 @@ const knows: Readonly<Record<string, readonly string[]>> = {
   lowering: graph,
   losses: graph,
   schedules: graph,
+  options: ['schedules', ...graph],
   initializers: graph,
   plugins: rewrites,
   optimizers: rewrites,
