@@ -1,0 +1,167 @@
+import { GradwareError } from '@gradware/core';
+// The build without Node's Buffer.
+import { CsvError, parse } from 'csv-parse/browser/esm/sync';
+import type { Budget } from './budget.js';
+import type { Column } from './dataset.js';
+import { list } from './nearest.js';
+
+export interface CsvOptions {
+  /** What separates fields; ',' if not given. */
+  readonly delimiter?: string | undefined;
+  /** Whether the first line names the columns; if not they are '0', '1', ... */
+  readonly header?: boolean | undefined;
+  /** Which columns to read, by name; all if not given. Other columns may hold anything. */
+  readonly wanted: (names: readonly string[]) => readonly string[];
+}
+
+export interface CsvTable {
+  readonly names: readonly string[];
+  readonly columns: readonly Column[];
+}
+
+/** A column in the making, and where its field is in a line. */
+interface Growing {
+  readonly name: string;
+  readonly index: number;
+  data: Float64Array;
+}
+
+/** Reads numbers in columns, as float64 of shape [N]: spaces around fields, quotes (RFC 4180), a byte order mark and
+ *  empty lines are fine.
+ *  @throws GradwareError INVALID_DATA, with line and column, for an empty field, a field that is no finite number,
+ *  a line of another length, or a header that does not name each column once; OUT_OF_MEMORY beyond the budget */
+export function decodeCsv(
+  bytes: Uint8Array,
+  { delimiter = ',', header = true, wanted }: CsvOptions,
+  budget: Budget,
+  where: string,
+): CsvTable {
+  if (delimiter === '') {
+    throw new GradwareError('INVALID_OPTION', 'The delimiter is empty', {
+      remedy: "Give one, such as ';'.",
+    });
+  }
+  let names: readonly string[] | undefined;
+  let growing: readonly Growing[] = [];
+  let length = 0;
+  let capacity = 0;
+
+  const begin = (fields: readonly string[]) => {
+    names = header ? fields : fields.map((_, i) => String(i));
+    const chosen = new Set(wanted(names));
+    checkHeader(names, chosen, delimiter, where);
+    growing = names.flatMap((name, index) =>
+      chosen.has(name) ? [{ name, index, data: new Float64Array(0) }] : [],
+    );
+  };
+  const grow = () => {
+    const next = Math.max(64, capacity * 2);
+    budget.spend((next - capacity) * growing.length * Float64Array.BYTES_PER_ELEMENT, where);
+    capacity = next;
+    for (const column of growing) {
+      const wider = new Float64Array(capacity);
+      wider.set(column.data);
+      column.data = wider;
+    }
+  };
+  const addLine = (fields: readonly string[], line: number) => {
+    const width = names?.length ?? 0;
+    if (fields.length !== width) {
+      throw invalid(
+        `${fields.length} fields where there are ${width} columns`,
+        `${where}, line ${line}`,
+      );
+    }
+    if (length === capacity) grow();
+    for (const { name, index, data } of growing) {
+      const field = fields[index]!;
+      const value = Number(field);
+      if (field === '' || !Number.isFinite(value)) {
+        const found = field === '' ? 'An empty field' : `'${field.slice(0, 40)}' is not a number`;
+        throw invalid(found, `${where}, line ${line}, column '${name}'`);
+      }
+      data[length] = value;
+    }
+    length++;
+  };
+
+  eachLine(bytes, delimiter, where, (fields, line) => {
+    if (names === undefined) {
+      begin(fields);
+      if (header) return;
+    }
+    addLine(fields, line);
+  });
+  if (names === undefined) throw invalid('The file is empty', where);
+  return {
+    names,
+    columns: growing.map(({ name, data }) => ({
+      name,
+      type: 'float64',
+      shape: [length],
+      data: data.subarray(0, length),
+      source: where,
+    })),
+  };
+}
+
+function eachLine(
+  bytes: Uint8Array,
+  delimiter: string,
+  where: string,
+  visit: (fields: readonly string[], line: number) => void,
+): void {
+  try {
+    parse(bytes, {
+      bom: true,
+      trim: true,
+      delimiter,
+      skip_empty_lines: true,
+      relax_column_count: true,
+      on_record: (fields: readonly string[], { lines }) => {
+        visit(fields, lines);
+        return null;
+      },
+    });
+  } catch (error) {
+    if (error instanceof CsvError) throw invalid(error.message, where, error);
+    throw error;
+  }
+}
+
+function checkHeader(
+  names: readonly string[],
+  chosen: ReadonlySet<string>,
+  delimiter: string,
+  where: string,
+): void {
+  const seen = new Set<string>();
+  const repeated = new Set(names.filter((name) => seen.size === seen.add(name).size));
+  const bad = [...chosen].find((name) => name === '' || repeated.has(name));
+  if (bad !== undefined) {
+    const problem = bad === '' ? 'A column has no name' : `Two columns are named '${bad}'`;
+    throw new GradwareError('INVALID_DATA', problem, {
+      where: `${where}, line 1: ${list(names)}`,
+      remedy:
+        'Name each column once, choose others (option columns), or say that the file has no header line.',
+    });
+  }
+  const other = [';', '\t', '|', ','].find(
+    (sign) => sign !== delimiter && names[0]?.includes(sign),
+  );
+  if (names.length === 1 && other !== undefined) {
+    throw new GradwareError('INVALID_DATA', 'The header holds only one column', {
+      where: `${where}, line 1: ${names[0]?.slice(0, 80)}`,
+      remedy: `Fields seem to be separated by ${JSON.stringify(other)}: say so (option delimiter).`,
+    });
+  }
+}
+
+function invalid(problem: string, where: string, cause?: unknown): GradwareError {
+  return new GradwareError('INVALID_DATA', problem, {
+    where,
+    remedy:
+      'Every field must be a finite number. Correct the file, or choose the columns to read (option columns).',
+    cause,
+  });
+}

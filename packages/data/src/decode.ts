@@ -1,0 +1,193 @@
+import { GradwareError } from '@gradware/core';
+import { type Budget, createBudget } from './budget.js';
+import { decodeCsv } from './csv.js';
+import { type Column, createDataset, type Dataset } from './dataset.js';
+import type { NdArray } from './elements.js';
+import { gunzip, isGzip } from './gzip.js';
+import { decodeIdx, isIdx } from './idx.js';
+import { list, suggestion } from './nearest.js';
+import { decodeNpy, isNpy } from './npy.js';
+import { listNpz } from './npz.js';
+import { expand, unmatched } from './select.js';
+
+export type DataFormat = 'npz' | 'npy' | 'csv' | 'idx';
+
+/** How to read data; everything may be left out. */
+export interface ReadOptions {
+  /** By default told from the file's name, else from its first bytes. Any format may be gzipped. */
+  readonly format?: DataFormat;
+  /** Read only these: names, globs (`pixel*`), ranges (`pixel0..pixel783`). What else is in the files is not looked at. */
+  readonly columns?: readonly string[];
+  /** CSV: what separates fields; ',' by default, a tab for .tsv. */
+  readonly delimiter?: string;
+  /** CSV: whether the first line names the columns, as by default; without it they are '0', '1', ... */
+  readonly header?: boolean;
+  /** Most bytes that the files may unpack to; 2 GiB by default. */
+  readonly maxBytes?: number;
+}
+
+/** A file's content under its name. */
+export interface NamedBytes {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
+interface Part {
+  /** All that the file offers. */
+  readonly names: readonly string[];
+  readonly columns: readonly Column[];
+  readonly ignored: ReadonlyMap<string, string>;
+}
+
+type Decoder = (bytes: Uint8Array, name: string, options: ReadOptions, budget: Budget) => Part;
+
+const FORMATS: Readonly<Record<DataFormat, Decoder>> = {
+  npz: fromNpz,
+  npy: fromNpy,
+  csv: fromCsv,
+  idx: fromIdx,
+};
+
+const EXTENSIONS: readonly (readonly [RegExp, DataFormat])[] = [
+  [/\.npz$/i, 'npz'],
+  [/\.npy$/i, 'npy'],
+  [/\.(csv|tsv)$/i, 'csv'],
+  [/([-.]idx\d?-[us]byte|\.idx\d?)$/i, 'idx'],
+];
+
+/** Reads data from memory: one file, or several that together give the columns (IDX images and labels).
+ *  A .npz or .csv file names its columns; the column of a .npy or IDX file is named as the file, where a name like
+ *  train-images-idx3-ubyte gives 'images' or 'labels'. Columns may share the memory of the bytes given.
+ *  @throws GradwareError INVALID_DATA for data that is damaged or does not fit together, UNSUPPORTED for an unknown
+ *  format, OUT_OF_MEMORY beyond `maxBytes`, INVALID_OPTION for a column that is not there */
+export function decodeDataset(
+  files: Uint8Array | NamedBytes | readonly NamedBytes[],
+  options: ReadOptions = {},
+): Dataset {
+  const budget = createBudget(options.maxBytes);
+  const parts = asFiles(files).map((file) => decodeFile(file, options, budget));
+  const names = parts.flatMap((part) => part.names);
+  for (const pattern of options.columns ?? []) checkMatched(pattern, names);
+
+  const columns = parts.flatMap((part) => part.columns);
+  const ignored = new Map(parts.flatMap((part) => [...part.ignored]));
+  if (columns.length === 0) {
+    const reasons = [...ignored].map(([name, reason]) => `${name}: ${reason}`);
+    throw new GradwareError('INVALID_DATA', 'There is no column of numbers in the data', {
+      where: list(reasons.length > 0 ? reasons : asFiles(files).map((file) => file.name)),
+      remedy: 'Give at least one array whose first axis counts the examples.',
+    });
+  }
+  return createDataset(columns, ignored);
+}
+
+/** Whether a file's name says that it holds data. */
+export function isDataFile(name: string): boolean {
+  return formatByName(name) !== undefined;
+}
+
+function asFiles(files: Uint8Array | NamedBytes | readonly NamedBytes[]): readonly NamedBytes[] {
+  if (files instanceof Uint8Array) return [{ name: 'data', bytes: files }];
+  return 'bytes' in files ? [files] : files;
+}
+
+function decodeFile({ name, bytes }: NamedBytes, options: ReadOptions, budget: Budget): Part {
+  // A plain view: Node's Buffer is a Uint8Array whose methods behave differently.
+  const packed = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const plain = isGzip(packed) ? gunzip(packed, budget, name) : packed;
+  const format = options.format ?? formatByName(name) ?? formatByContent(plain);
+  if (format === undefined || !Object.hasOwn(FORMATS, format)) {
+    throw new GradwareError('UNSUPPORTED', 'The format of the data is not known', {
+      where: name,
+      remedy: `Say which it is (option format): ${Object.keys(FORMATS).join(', ')}.`,
+    });
+  }
+  return FORMATS[format](plain, name, options, budget);
+}
+
+function formatByName(name: string): DataFormat | undefined {
+  const plain = withoutGz(name);
+  return EXTENSIONS.find(([pattern]) => pattern.test(plain))?.[1];
+}
+
+function formatByContent(bytes: Uint8Array): DataFormat | undefined {
+  if (bytes[0] === 0x50 && bytes[1] === 0x4b) return 'npz';
+  if (isNpy(bytes)) return 'npy';
+  return isIdx(bytes) ? 'idx' : undefined;
+}
+
+function chosen(names: readonly string[], { columns }: ReadOptions): readonly string[] {
+  if (columns === undefined) return names;
+  const wanted = new Set(columns.flatMap((pattern) => expand(pattern, names)));
+  return names.filter((name) => wanted.has(name));
+}
+
+function fromNpz(bytes: Uint8Array, source: string, options: ReadOptions, budget: Budget): Part {
+  const arrays = listNpz(bytes, source);
+  const names = [...arrays.keys()];
+  const columns: Column[] = [];
+  const ignored = new Map<string, string>();
+  for (const name of chosen(names, options)) {
+    const array = orReason(() => arrays.get(name)!(budget));
+    if (typeof array === 'string') ignored.set(name, array);
+    else if (array.shape.length === 0) ignored.set(name, SCALAR);
+    else columns.push({ name, ...array, source });
+  }
+  return { names, columns, ignored };
+}
+
+const SCALAR = 'a single value, with no axis for the examples';
+
+/** An archive may hold text beside its columns: that is only wrong when someone wants it. */
+function orReason(read: () => NdArray): NdArray | string {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof GradwareError && error.code === 'UNSUPPORTED') return error.message;
+    throw error;
+  }
+}
+
+function fromNpy(bytes: Uint8Array, source: string, options: ReadOptions): Part {
+  return single(stem(source).replace(/\.npy$/i, ''), source, options, () =>
+    decodeNpy(bytes, source),
+  );
+}
+
+function fromIdx(bytes: Uint8Array, source: string, options: ReadOptions): Part {
+  const file = stem(source).replace(/([-.]idx\d?-[us]byte|\.idx\d?)$/i, '');
+  const role = /images|labels/i.exec(file)?.[0].toLowerCase();
+  return single(role ?? file, source, options, () => decodeIdx(bytes, source));
+}
+
+function single(name: string, source: string, options: ReadOptions, read: () => NdArray): Part {
+  const ignored = new Map<string, string>();
+  if (chosen([name], options).length === 0) return { names: [name], columns: [], ignored };
+  const array = read();
+  if (array.shape.length > 0)
+    return { names: [name], columns: [{ name, ...array, source }], ignored };
+  return { names: [name], columns: [], ignored: ignored.set(name, SCALAR) };
+}
+
+function fromCsv(bytes: Uint8Array, source: string, options: ReadOptions, budget: Budget): Part {
+  const delimiter = options.delimiter ?? (/\.tsv$/i.test(withoutGz(source)) ? '\t' : ',');
+  const wanted = (names: readonly string[]) => chosen(names, options);
+  const table = decodeCsv(bytes, { delimiter, header: options.header, wanted }, budget, source);
+  return { ...table, ignored: new Map() };
+}
+
+function checkMatched(pattern: string, names: readonly string[]): void {
+  const [missing] = unmatched(pattern, names);
+  if (missing === undefined) return;
+  throw new GradwareError('INVALID_OPTION', `No column is named '${missing}'`, {
+    remedy: `${suggestion(missing, names)}There are ${list(names)}.`,
+  });
+}
+
+function withoutGz(name: string): string {
+  return name.replace(/\.gz$/i, '');
+}
+
+function stem(path: string): string {
+  return withoutGz(path.slice(Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\')) + 1));
+}

@@ -1,0 +1,12 @@
+export { type BatchOptions, batchCount, batches } from './batches.js';
+export { type Column, createDataset, type Dataset, take } from './dataset.js';
+export { type DataFormat, decodeDataset, type NamedBytes, type ReadOptions } from './decode.js';
+export type { NdArray } from './elements.js';
+export { decodeIdx } from './idx.js';
+export { type InputOptions, toInputs } from './inputs.js';
+export type { InputMapping, WantedInput } from './match.js';
+export { decodeNpy } from './npy.js';
+export { decodeNpz } from './npz.js';
+export { createRandom, permutation, type Random } from './random.js';
+export { type Split, type SplitRows, split, splitRows } from './split.js';
+export { writeNpy, writeNpz } from './write-npy.js';
