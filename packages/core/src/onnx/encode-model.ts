@@ -120,10 +120,10 @@ function encodeValueInfo(value: ValueInfo): onnx.ValueInfoProto.$Properties {
   return { name, type: elemType };
 }
 
-function tensorType({ type, element = type, shape }: ValueInfo): onnx.TypeProto.$Properties {
+function tensorType({ type, element, shape }: ValueInfo): onnx.TypeProto.$Properties {
   return {
     tensorType: {
-      elemType: codes.get(element) ?? 0,
+      elemType: codes.get(element ?? type) ?? 0,
       ...(shape && { shape: { dim: shape.map(encodeDim) } }),
     },
   };
