@@ -112,8 +112,8 @@ function eachLine(
   visit: (fields: readonly string[], line: number) => void,
 ): void {
   try {
-    parse(bytes, {
-      bom: true,
+    // csv-parse's own `bom` option takes only a Buffer.
+    parse(withoutByteOrderMark(bytes), {
       trim: true,
       delimiter,
       skip_empty_lines: true,
@@ -127,6 +127,11 @@ function eachLine(
     if (error instanceof CsvError) throw invalid(error.message, where, error);
     throw error;
   }
+}
+
+function withoutByteOrderMark(bytes: Uint8Array): Uint8Array {
+  const marked = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
+  return marked ? bytes.subarray(3) : bytes;
 }
 
 function checkHeader(

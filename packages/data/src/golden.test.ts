@@ -11,9 +11,8 @@ const golden = async (name: string) =>
   new Uint8Array(await readFile(new URL(`../golden/${name}`, import.meta.url)));
 
 function numbers({ type, data }: NdArray): number[] {
-  return Array.from(data, (value) =>
-    type === 'float16' ? fromFloat16(Number(value)) : Number(value),
-  );
+  const values = Array.from(data as Iterable<number | bigint>, Number);
+  return type === 'float16' ? values.map(fromFloat16) : values;
 }
 
 function counted(length: number, type: string): number[] {

@@ -1,0 +1,87 @@
+import { gzipSync, strToU8 } from 'fflate';
+import { expect, test } from 'vitest';
+import { decodeDataset, type ReadOptions } from './decode.js';
+
+const read = (text: string, options: ReadOptions = {}) =>
+  decodeDataset({ name: 'x.csv', bytes: strToU8(text) }, options);
+
+const values = (text: string, options?: ReadOptions) =>
+  Object.fromEntries([...read(text, options).columns].map(([name, { data }]) => [name, [...data]]));
+
+test('columns are named by the first line and read as float64', () => {
+  const dataset = read('a,b\n1,2.5\n-3e2,4\n');
+  expect(dataset.length).toBe(2);
+  expect(dataset.columns.get('a')).toEqual({
+    name: 'a',
+    type: 'float64',
+    shape: [2],
+    data: Float64Array.of(1, -300),
+    source: 'x.csv',
+  });
+});
+
+test.each([
+  [
+    'byte order mark, CRLF, spaces, quotes, empty lines',
+    '\ufeffa, "b,c"\r\n 1 ,"2"\r\n\r\n3,4',
+    { a: [1, 3], 'b,c': [2, 4] },
+    {},
+  ],
+  ['another delimiter', 'a;b\n1;2', { a: [1], b: [2] }, { delimiter: ';' }],
+  ['no header', '1,2\n3,4', { 0: [1, 3], 1: [2, 4] }, { header: false }],
+  ['a header alone', 'a,b\n', { a: [], b: [] }, {}],
+  [
+    'only the columns asked for',
+    'id,x1,x2,note\nq,1,2,"a\nb"\nr,3,4,',
+    { x1: [1, 3], x2: [2, 4] },
+    { columns: ['x*'] },
+  ],
+])('%s', (_, text, expected, options) => {
+  expect(values(text, options)).toEqual(expected);
+});
+
+test('more lines than the first allocation', () => {
+  const lines = Array.from({ length: 1000 }, (_, i) => `${i},${-i}`);
+  const { a, b } = values(`a,b\n${lines.join('\n')}`);
+  expect(a).toEqual(lines.map((_, i) => i));
+  expect(b?.at(-1)).toBe(-999);
+});
+
+test('tab-separated and gzipped, told by name', () => {
+  const bytes = gzipSync(strToU8('a\tb\n1\t2\n'));
+  const dataset = decodeDataset({ name: 'dir/x.tsv.gz', bytes });
+  expect([...dataset.columns.keys()]).toEqual(['a', 'b']);
+});
+
+test.each([
+  ['an empty field', 'a,b\n1,2\n3,\n', /An empty field \(x\.csv, line 3, column 'b'\)/],
+  ['a word', 'a,b\n1,x\n', /'x' is not a number \(x\.csv, line 2, column 'b'\)/],
+  ['not a number', 'a\nNaN\n', /'NaN' is not a number/],
+  ['infinity', 'a\n1e999\n', /'1e999' is not a number/],
+  ['a short line', 'a,b\n1,2\n3\n', /1 fields where there are 2 columns \(x\.csv, line 3\)/],
+  ['a long line', 'a,b\n1,2,3\n', /3 fields where there are 2 columns \(x\.csv, line 2\)/],
+  ['an open quote', 'a,b\n1,"2\n', /[Qq]uote/],
+  ['an empty file', '', /empty/],
+  ['a repeated name, as in a file without a header', '0,0,1\n1,2,3', /Two columns are named '0'/],
+  ['a column without a name', ',a\n1,2', /has no name/],
+  ['another delimiter than was said', 'a;b\n1;2', /separated by ";"/],
+])('refuses %s', (_, text, message) => {
+  expect(() => read(text)).toThrow(message);
+  expect(() => read(text)).toThrow(expect.objectContaining({ code: 'INVALID_DATA' }));
+});
+
+test('a line number counts lines of the file, not records', () => {
+  expect(() => read('a,b\n\n"1\n",2\n3,x\n')).toThrow(/line 5, column 'b'/);
+});
+
+test('an empty delimiter is refused', () => {
+  expect(() => read('a\n1', { delimiter: '' })).toThrow(
+    expect.objectContaining({ code: 'INVALID_OPTION' }),
+  );
+});
+
+test('numbers take memory from the budget', () => {
+  expect(() => read(`a\n${'1\n'.repeat(1000)}`, { maxBytes: 4000 })).toThrow(
+    expect.objectContaining({ code: 'OUT_OF_MEMORY' }),
+  );
+});
