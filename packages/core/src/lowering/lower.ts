@@ -1,9 +1,10 @@
 import { GradwareError } from '../errors.js';
 import type { GraphBuilder } from '../graph/builder.js';
 import { gradware, isStockOp } from '../graph/dialect.js';
-import { sortNodes, usedNames } from '../graph/order.js';
+import { sortNodes } from '../graph/order.js';
 import { sameShape, type Value } from '../graph/value.js';
 import type { Node } from '../onnx/ir.js';
+import { usedNames } from '../onnx/names.js';
 import type { Inputs, LoweringContext, Producer, Provider } from './rule.js';
 import { loweringRuleOf } from './rules/index.js';
 

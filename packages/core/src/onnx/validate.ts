@@ -1,5 +1,6 @@
 import { GradwareError } from '../errors.js';
 import type { FunctionDefinition, Graph, Model, Node } from './ir.js';
+import { subgraphs, usedNames } from './names.js';
 
 /** A model that holds together: every name has one definition, every use has a definition before it.
  *  Nodes that only stand in the wrong order are put into topological order (of subgraphs too).
@@ -68,25 +69,6 @@ function requireOutputs(
 const title = (node: Node): string =>
   `node "${node.name || node.outputs[0] || '?'}" (${node.opType})`;
 
-/** The graphs among a node's attributes. */
-function subgraphs(node: Node): readonly Graph[] {
-  return Object.values(node.attributes).flatMap((attribute) => {
-    if (attribute.type === 'graph') return [attribute.value];
-    return attribute.type === 'graphs' ? attribute.value : [];
-  });
-}
-
-/** The names that a graph takes from the graphs around it. */
-function captures(graph: Graph): readonly string[] {
-  const own = new Set([...graph.inputs.map(({ name }) => name), ...graph.initializers.keys()]);
-  for (const node of graph.nodes) for (const output of node.outputs) own.add(output);
-  const used = [
-    ...graph.nodes.flatMap((node) => [...node.inputs, ...subgraphs(node).flatMap(captures)]),
-    ...graph.outputs.map(({ name }) => name),
-  ];
-  return used.filter((name) => name !== '' && !own.has(name));
-}
-
 function validateSubgraphs(node: Node, scope: ReadonlySet<string>, where: string): Node {
   if (subgraphs(node).length === 0) return node;
   const attributes = Object.entries(node.attributes).map(([name, attribute]) => {
@@ -106,10 +88,7 @@ function orderNodes(
   outer: ReadonlySet<string>,
   where: string,
 ): readonly Node[] {
-  const needs = nodes.map((node) => [
-    ...node.inputs.filter((name) => name !== ''),
-    ...subgraphs(node).flatMap(captures),
-  ]);
+  const needs = nodes.map(usedNames);
   const producer = new Map<string, number>();
   nodes.forEach((node, index) => {
     for (const output of node.outputs) if (output !== '') producer.set(output, index);

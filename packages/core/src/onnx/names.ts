@@ -1,0 +1,32 @@
+import type { Graph, Node } from './ir.js';
+
+/** The graphs nested in a node: branches of If, bodies of Loop and Scan. */
+export function subgraphs(node: Node): readonly Graph[] {
+  return Object.values(node.attributes).flatMap((attribute) =>
+    attribute.type === 'graph'
+      ? [attribute.value]
+      : attribute.type === 'graphs'
+        ? attribute.value
+        : [],
+  );
+}
+
+/** Names that a graph takes from the graphs around it. */
+export function capturedNames(graph: Graph): ReadonlySet<string> {
+  const own = new Set([...graph.inputs.map((input) => input.name), ...graph.initializers.keys()]);
+  for (const node of graph.nodes) for (const output of node.outputs) own.add(output);
+  const captured = new Set<string>();
+  for (const node of graph.nodes)
+    for (const name of usedNames(node)) if (!own.has(name)) captured.add(name);
+  for (const { name } of graph.outputs) if (!own.has(name)) captured.add(name);
+  return captured;
+}
+
+/** Everything a node needs: its inputs, and what its nested graphs capture. */
+export function usedNames(node: Node): readonly string[] {
+  const direct = node.inputs.filter((name) => name !== '');
+  const nested = subgraphs(node);
+  return nested.length === 0
+    ? direct
+    : [...direct, ...nested.flatMap((graph) => [...capturedNames(graph)])];
+}
