@@ -1,0 +1,104 @@
+import { GradwareError } from '../errors.js';
+import type { TensorData } from '../onnx/ir.js';
+import { decodeSafetensors, encodeSafetensors } from './safetensors.js';
+
+/** Everything that continues a training run exactly where it stopped: Gradware's own checkpoint.
+ *  It is a safetensors file, so other tools can read its tensors. */
+export interface TrainingState {
+  /** Steps made so far. */
+  readonly step: number;
+  readonly seed: number;
+  /** Names begin with their kind: `parameter/fc.weight`, `optimizer/...`, `plugin/...`, `statistic/...`. */
+  readonly tensors: ReadonlyMap<string, TensorData>;
+  /** Whatever else belongs to the run, as strings (JSON where there is structure). */
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+const kinds = ['parameter', 'optimizer', 'plugin', 'statistic'] as const;
+
+/** What a tensor in a training state is. */
+export type StateKind = (typeof kinds)[number];
+
+const format = 'gradware';
+const version = '1';
+const ownKeys: ReadonlySet<string> = new Set(['format', 'version', 'step', 'seed']);
+
+/** The name of a tensor in a training state. */
+export function stateName(kind: StateKind, name: string): string {
+  return `${kind}/${name}`;
+}
+
+/** The tensors of one kind in a training state, by their own names. */
+export function tensorsOfKind(
+  state: TrainingState,
+  kind: StateKind,
+): ReadonlyMap<string, TensorData> {
+  const prefix = stateName(kind, '');
+  return new Map(
+    [...state.tensors]
+      .filter(([name]) => name.startsWith(prefix))
+      .map(([name, tensor]) => [name.slice(prefix.length), tensor]),
+  );
+}
+
+const hasKind = (name: string): boolean =>
+  kinds.some((kind) => name.startsWith(stateName(kind, '')) && name.length > kind.length + 1);
+
+const isCount = (value: number): boolean => Number.isSafeInteger(value) && value >= 0;
+
+/** The bytes of a checkpoint.
+ *  @throws GradwareError INVALID_CHECKPOINT for tensors without a kind and metadata under reserved names. */
+export function encodeTrainingState(state: TrainingState): Uint8Array {
+  const { step, seed, tensors, metadata } = state;
+  const refuse = (problem: string): never => {
+    throw new GradwareError('INVALID_CHECKPOINT', problem);
+  };
+  if (!isCount(step)) refuse(`A training state has made ${step} steps`);
+  if (!Number.isFinite(seed)) refuse(`A training state has the seed ${seed}`);
+  for (const name of tensors.keys()) {
+    if (!hasKind(name)) refuse(`The tensor "${name}" of a training state has no kind`);
+  }
+  for (const key of Object.keys(metadata)) {
+    if (ownKeys.has(key)) refuse(`The metadata "${key}" is the format's own`);
+  }
+  return encodeSafetensors({
+    tensors,
+    metadata: { format, version, step: String(step), seed: String(seed), ...metadata },
+  });
+}
+
+/** Reads a checkpoint that `encodeTrainingState` wrote.
+ *  @throws GradwareError INVALID_CHECKPOINT for anything else. */
+export function decodeTrainingState(bytes: Uint8Array, file = 'the checkpoint'): TrainingState {
+  const { tensors, metadata } = decodeSafetensors(bytes, file);
+  const refuse = (problem: string, remedy?: string): never => {
+    throw new GradwareError('INVALID_CHECKPOINT', problem, {
+      where: file,
+      ...(remedy === undefined ? {} : { remedy }),
+    });
+  };
+  if (metadata.format !== format) {
+    refuse(
+      'This safetensors file is not a checkpoint of Gradware',
+      'Give a file that a training session saved.',
+    );
+  }
+  if (metadata.version !== version) {
+    refuse(
+      `The checkpoint has the unknown version ${JSON.stringify(metadata.version)}`,
+      `This version of Gradware reads version ${version}.`,
+    );
+  }
+  const number = (key: string, fits: (value: number) => boolean): number => {
+    const text = metadata[key];
+    const value = text === undefined || text.trim() === '' ? Number.NaN : Number(text);
+    return fits(value) ? value : refuse(`The checkpoint has the ${key} ${JSON.stringify(text)}`);
+  };
+  const step = number('step', isCount);
+  const seed = number('seed', Number.isFinite);
+  for (const name of tensors.keys()) {
+    if (!hasKind(name)) refuse(`The tensor "${name}" of the checkpoint has no kind`);
+  }
+  const rest = Object.entries(metadata).filter(([key]) => !ownKeys.has(key));
+  return { step, seed, tensors, metadata: Object.fromEntries(rest) };
+}
