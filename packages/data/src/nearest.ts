@@ -1,5 +1,5 @@
 /** The names most like a misspelt one, nearest first, at most `limit`. */
-export function nearest(name: string, names: Iterable<string>, limit = 3): readonly string[] {
+function nearest(name: string, names: Iterable<string>, limit = 3): readonly string[] {
   const wanted = name.toLowerCase();
   return [...names]
     .map((candidate) => ({ candidate, distance: distance(wanted, candidate.toLowerCase()) }))
