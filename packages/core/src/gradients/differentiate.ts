@@ -4,10 +4,18 @@ import { filled } from '../graph/constants.js';
 import { sortNodes } from '../graph/order.js';
 import { sameShape, type Value } from '../graph/value.js';
 import type { DataType, Node } from '../onnx/ir.js';
+import { usedNames } from '../onnx/names.js';
 import type { Values } from './rule.js';
-import { gradientRuleOf, isDifferentiable } from './rules/index.js';
+import { gradientRuleOf, isDifferentiable, takesGradientOf } from './rules/index.js';
+import { stashOutputs } from './stash.js';
+import { tidy } from './tidy.js';
 
-const floats: ReadonlySet<DataType> = new Set(['float32', 'float16', 'bfloat16', 'float64']);
+const floats: ReadonlySet<DataType> = new Set<DataType>([
+  'float32',
+  'float16',
+  'bfloat16',
+  'float64',
+]);
 
 export interface Differentiated {
   /** The gradient of the loss itself: an initializer `<loss>_grad` of 1, as in ORT's artifacts. */
@@ -20,6 +28,8 @@ export interface Differentiated {
 export interface GradientGaps {
   /** Nodes on the way from the loss to a parameter whose op has no gradient rule. */
   readonly withoutRule: readonly Node[];
+  /** Nodes on the way from the loss to a parameter. */
+  readonly onPath: readonly Node[];
   /** Parameters that no path of differentiable edges joins to the loss. */
   readonly unreachable: readonly string[];
 }
@@ -34,7 +44,8 @@ function findPaths(builder: GraphBuilder, wrt: readonly string[]): Paths {
   const sorted = sortNodes(builder.nodes);
   const active = new Set(wrt);
   for (const node of sorted) {
-    if (!isDifferentiable(node.opType) || !node.inputs.some((name) => active.has(name))) continue;
+    if (!isDifferentiable(node.opType) || !usedNames(node).some((name) => active.has(name)))
+      continue;
     for (const output of node.outputs) {
       const value = builder.values.get(output);
       if (value !== undefined && floats.has(value.type)) active.add(output);
@@ -51,15 +62,16 @@ export function findGradientGaps(
 ): GradientGaps {
   const { sorted, active } = findPaths(builder, wrt);
   const wanted = new Set([loss]);
-  const withoutRule: Node[] = [];
+  const onPath: Node[] = [];
   for (const node of [...sorted].reverse()) {
     if (!node.outputs.some((output) => wanted.has(output) && active.has(output))) continue;
     if (!isDifferentiable(node.opType)) continue;
-    if (gradientRuleOf(node.opType) === undefined) withoutRule.push(node);
-    for (const name of node.inputs) if (active.has(name)) wanted.add(name);
+    onPath.push(node);
+    for (const name of usedNames(node)) if (active.has(name)) wanted.add(name);
   }
+  const withoutRule = onPath.filter((node) => gradientRuleOf(node) === undefined);
   const unreachable = wrt.filter((name) => !wanted.has(name));
-  return { withoutRule, unreachable };
+  return { withoutRule, unreachable, onPath };
 }
 
 function refuseGaps({ withoutRule, unreachable }: GradientGaps): void {
@@ -87,11 +99,14 @@ export function differentiate(
   loss: Value,
   wrt: readonly string[],
 ): Differentiated {
-  refuseGaps(findGradientGaps(builder, loss.name, wrt));
+  const gaps = findGradientGaps(builder, loss.name, wrt);
+  refuseGaps(gaps);
+  stashOutputs(builder, new Set(gaps.onPath));
   const { sorted, active } = findPaths(builder, wrt);
   const { op } = builder;
   const seed = builder.initializer(`${loss.name}_grad`, filled(loss.type, loss.shape, 1));
-  const contributions = new Map<string, Value[]>([[loss.name, [seed]]]);
+  const contributions = new Map<string, readonly Value[]>([[loss.name, [seed]]]);
+  const mark = builder.nodes.length;
 
   function gradientOf(name: string): Value | undefined {
     const parts = contributions.get(name);
@@ -126,9 +141,13 @@ export function differentiate(
       throw new GradwareError('UNREACHABLE_PARAMETER', `No gradient reaches ${name}`, {
         remedy: 'Freeze this parameter.',
       });
-    gradients.set(name, { ...gradient, parameter: name });
+    gradients.set(name, gradient);
   }
-  return { seed, gradients };
+  const totals = [...contributions].flatMap(([name, [total]]) =>
+    total === undefined ? [] : ([[name, total]] as const),
+  );
+  const named = tidy(builder, mark, new Map(totals), gradients);
+  return { seed, gradients: named };
 }
 
 function backward(
@@ -137,9 +156,14 @@ function backward(
   dys: readonly (Value | undefined)[],
   active: ReadonlySet<string>,
 ): readonly (Value | null | undefined)[] {
-  const rule = gradientRuleOf(node.opType);
-  if (rule === undefined)
-    throw new GradwareError('NO_GRADIENT', `No gradient is known for ${node.opType}`);
+  const rule = gradientRuleOf(node);
+  const lost = dys.findIndex((dy, i) => dy !== undefined && !takesGradientOf(node, i));
+  if (rule === undefined || lost >= 0)
+    throw new GradwareError(
+      'NO_GRADIENT',
+      `No gradient is known for ${rule ? `output ${lost} of ` : ''}${node.opType}`,
+      { where: `node ${node.name}` },
+    );
   const lookUp = (name: string) => (name === '' ? undefined : builder.value(name));
   const ys = node.outputs.map(lookUp) as unknown as Values;
   return rule({
@@ -151,6 +175,7 @@ function backward(
     attributes: node.attributes,
     node,
     op: builder.op,
+    emit: builder.emit,
     has: (i) => (node.inputs[i] ?? '') !== '',
     needs: (i) => active.has(node.inputs[i] ?? ''),
     constant: (i) => {

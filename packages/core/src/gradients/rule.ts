@@ -1,4 +1,5 @@
-import type { Op } from '../graph/builder.js';
+import { GradwareError } from '../errors.js';
+import type { GraphBuilder, Op } from '../graph/builder.js';
 import type { PlainAttributes, Value } from '../graph/value.js';
 import type { Node } from '../onnx/ir.js';
 
@@ -17,11 +18,28 @@ export interface GradientContext {
   readonly attributes: PlainAttributes;
   readonly node: Node;
   readonly op: Op;
+  /** Emits a node whose attributes come from the forward node, or whose shape no rule can tell. */
+  readonly emit: GraphBuilder['emit'];
   has(i: number): boolean;
   /** Whether anybody wants the gradient of input i; what is not wanted need not be emitted. */
   needs(i: number): boolean;
   /** The numbers of input i where they are constant. */
   constant(i: number): readonly number[] | undefined;
+}
+
+/** The numbers of input i, for rules that cannot be written without them (axes, pads, repeats).
+ *  @throws GradwareError NO_GRADIENT where they are only known at run time. */
+export function known({ constant, node }: GradientContext, i: number): readonly number[] {
+  const numbers = constant(i);
+  if (numbers !== undefined) return numbers;
+  throw new GradwareError(
+    'NO_GRADIENT',
+    `The gradient of ${node.opType} needs input ${i} to be a constant`,
+    {
+      where: `node ${node.name}, input ${node.inputs[i] || i}`,
+      remedy: 'Export the model with constant axes, pads and repeats.',
+    },
+  );
 }
 
 /** The gradient of each input, in order; null or missing where none flows. */

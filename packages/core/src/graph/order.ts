@@ -57,6 +57,9 @@ export function prune(nodes: readonly Node[], outputs: Iterable<string>): readon
 /** Ops whose unused outputs must keep a name: ORT refuses a blank there. */
 const needsAllOutputs = new Set(['TopK', 'Split', 'LSTM', 'GRU', 'RNN', 'If', 'Loop', 'Scan']);
 
+/** Ops whose first output is as optional as the others: a network's first convolution needs no dX. */
+const optionalFirst = new Set(['ConvGrad', 'ConvTransposeGrad']);
+
 /** Blanks the optional outputs that nobody uses, so that a kernel need not make them. */
 export function blankUnusedOutputs(
   nodes: readonly Node[],
@@ -66,7 +69,8 @@ export function blankUnusedOutputs(
   for (const node of nodes) for (const name of usedNames(node)) used.add(name);
   return nodes.map((node) => {
     if (node.outputs.length < 2 || needsAllOutputs.has(node.opType)) return node;
-    const names = node.outputs.map((output, i) => (i === 0 || used.has(output) ? output : ''));
+    const keep = optionalFirst.has(node.opType) ? -1 : 0;
+    const names = node.outputs.map((output, i) => (i === keep || used.has(output) ? output : ''));
     while (names.length > 1 && names.at(-1) === '') names.pop();
     return { ...node, outputs: names };
   });

@@ -1,24 +1,58 @@
+import type { Node } from '../../onnx/ir.js';
 import type { GradientRule, GradientRules } from '../rule.js';
-import { elementwise } from './elementwise.js';
+import { activations } from './activations.js';
+import { arithmetic } from './arithmetic.js';
+import { classification } from './classification.js';
+import { convolutions } from './convolution.js';
+import { dropout } from './dropout.js';
+import { indexing } from './indexing.js';
+import { layout } from './layout.js';
+import { normalization } from './normalization.js';
+import { pooling } from './pooling.js';
+import { products } from './products.js';
+import { reductions } from './reductions.js';
 
-const gradientRules: GradientRules = { ...elementwise };
+const gradientRules: GradientRules = {
+  ...activations,
+  ...arithmetic,
+  ...classification,
+  ...convolutions,
+  ...dropout,
+  ...indexing,
+  ...layout,
+  ...normalization,
+  ...pooling,
+  ...products,
+  ...reductions,
+};
 
-export function gradientRuleOf(opType: string): GradientRule | undefined {
-  return Object.hasOwn(gradientRules, opType) ? gradientRules[opType] : undefined;
+/** ONNX's own domain, and ORT's, whose ops bear names of their own. */
+const domains: ReadonlySet<string> = new Set(['', 'com.microsoft']);
+
+export function gradientRuleOf({ opType, domain }: Pick<Node, 'opType' | 'domain'>) {
+  const found = domains.has(domain) && Object.hasOwn(gradientRules, opType);
+  return found ? (gradientRules[opType] as GradientRule) : undefined;
+}
+
+/** Ops whose rules read the gradient of every output; the others know that of the first alone. */
+const readsAllOutputs: ReadonlySet<string> = new Set(['Split', 'SoftmaxCrossEntropyLoss']);
+
+export function takesGradientOf({ opType }: Node, output: number): boolean {
+  return output === 0 || readsAllOutputs.has(opType);
 }
 
 /** Ops whose output does not depend smoothly on any input: no gradient flows through them. */
-const notDifferentiable = new Set([
+const notDifferentiable: ReadonlySet<string> = new Set([
   'And',
   'ArgMax',
   'ArgMin',
+  'Bernoulli',
+  'BitShift',
   'BitwiseAnd',
   'BitwiseNot',
   'BitwiseOr',
   'BitwiseXor',
-  'BitShift',
   'BroadcastGradientArgs',
-  'Bernoulli',
   'Ceil',
   'Constant',
   'ConstantOfShape',
@@ -33,6 +67,7 @@ const notDifferentiable = new Set([
   'Less',
   'LessOrEqual',
   'Multinomial',
+  'NonMaxSuppression',
   'NonZero',
   'Not',
   'OneHot',
@@ -46,6 +81,7 @@ const notDifferentiable = new Set([
   'Shape',
   'Sign',
   'Size',
+  'Unique',
   'Xor',
 ]);
 
