@@ -1,8 +1,8 @@
+import { elementTypes } from '../onnx/element-types.js';
 import type { DataType, TensorData } from '../onnx/ir.js';
 import type { GraphBuilder, Op } from './builder.js';
 import { filled, tensorOf } from './constants.js';
 import { gradware } from './dialect.js';
-import { dataTypeNumber } from './shapes/elementwise.js';
 import { reducedAxes } from './shapes/training.js';
 import { elementCount, sameShape, type TensorType, type Value } from './value.js';
 
@@ -70,7 +70,7 @@ export function helpers(
     filled: ({ type, shape }, value) =>
       shape.length === 0 ? literal(value, type) : constant(filled(type, shape, value)),
     cast: (value, type) =>
-      value.type === type ? value : op.Cast(value, { to: dataTypeNumber(type) }),
+      value.type === type ? value : op.Cast(value, { to: elementTypes[type].code }),
     reshape: (value, shape) =>
       sameShape(value.shape, shape)
         ? value

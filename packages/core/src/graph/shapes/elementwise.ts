@@ -1,4 +1,4 @@
-import type { DataType } from '../../onnx/ir.js';
+import { dataTypeOf } from '../../onnx/element-types.js';
 import { int } from '../value.js';
 import {
   broadcastShapes,
@@ -8,29 +8,6 @@ import {
   type ShapeContext,
   type ShapeRule,
 } from './rule.js';
-
-const typeByNumber: Readonly<Record<number, DataType>> = {
-  1: 'float32',
-  2: 'uint8',
-  3: 'int8',
-  4: 'uint16',
-  5: 'int16',
-  6: 'int32',
-  7: 'int64',
-  8: 'string',
-  9: 'bool',
-  10: 'float16',
-  11: 'float64',
-  12: 'uint32',
-  13: 'uint64',
-  16: 'bfloat16',
-};
-
-/** ONNX's TensorProto.DataType number of a type: the `to` of Cast. */
-export function dataTypeNumber(type: DataType): number {
-  const found = Object.entries(typeByNumber).find(([, name]) => name === type);
-  return found === undefined ? problem(`type ${type} has no number`) : Number(found[0]);
-}
 
 function present(context: ShapeContext) {
   return context.x.map((_, i) => input(context, i));
@@ -130,7 +107,7 @@ export const elementwiseShapes = {
   Cast: (context: ShapeContext) => {
     const to = int(context.attributes, 'to', 0);
     return {
-      type: typeByNumber[to] ?? problem(`Cast to type ${to}`),
+      type: dataTypeOf(to) ?? problem(`Cast to type ${to}`),
       shape: input(context, 0).shape,
     };
   },

@@ -1,0 +1,347 @@
+import { GradwareError } from '../errors.js';
+import type { GraphBuilder } from '../graph/builder.js';
+import { gradware } from '../graph/dialect.js';
+import { uniform } from '../graph/random.js';
+import { elementCount, sameShape, type Value } from '../graph/value.js';
+import type { DataType } from '../onnx/ir.js';
+import { selectNames } from './match.js';
+import type { GradientPlugin, Payload, PluginContext } from './plugin.js';
+import { type LiveSettings, liveSetting, ownState, type Registry, stepScalar } from './registry.js';
+
+/** Everything that a chain needs to know of the step that it becomes part of. */
+export interface ChainEnvironment {
+  readonly builder: GraphBuilder;
+  readonly registry: Registry;
+  readonly live: LiveSettings;
+  readonly step: Value;
+  readonly seed: Value;
+  readonly learningRate: Value;
+  /** Whether anybody listens to this metric. */
+  readonly wantsMetric: (name: string) => boolean;
+  /** The parameters that this chain is for. */
+  readonly parameters: readonly string[];
+  /** Whether `parameters` are not all there are: holds then concern these only. */
+  readonly isGroup: boolean;
+}
+
+export interface Chain {
+  seed(dLoss: Value): Value;
+  transform(gradients: readonly Value[]): readonly Value[];
+  transformUpdates(updates: readonly Value[]): readonly Value[];
+}
+
+/** A plugin at its place in the chain. */
+interface Link {
+  readonly plugin: GradientPlugin;
+  readonly id: string;
+  readonly place: number;
+  /** The parameters that it works on. */
+  readonly selected: ReadonlySet<string>;
+  readonly active: Value | undefined;
+  readonly isActive: (step: number) => boolean;
+}
+
+/** Gives every plugin its id: its own, or its name, then name#2, name#3, ...
+ *  @throws GradwareError INVALID_OPTION where two plugins were given one id */
+export function assignIds(plugins: readonly GradientPlugin[]): readonly string[] {
+  const taken = new Set<string>();
+  for (const { id } of plugins) {
+    if (id === undefined) continue;
+    if (taken.has(id))
+      throw new GradwareError('INVALID_OPTION', `Two plugins have the id "${id}"`, {
+        remedy: 'Give one of them another id.',
+      });
+    taken.add(id);
+  }
+  return plugins.map(({ id, name }) => {
+    if (id !== undefined) return id;
+    let next = name;
+    for (let count = 2; taken.has(next); count++) next = `${name}#${count}`;
+    taken.add(next);
+    return next;
+  });
+}
+
+function isActiveAt({ from = 0, until = Number.POSITIVE_INFINITY, every = 1 }: GradientPlugin) {
+  return (step: number) => step >= from && step < until && (step - from) % every === 0;
+}
+
+/** Lays out the chain; nothing is emitted until one of its hooks is called. */
+export function createChain(
+  plugins: readonly GradientPlugin[],
+  ids: readonly string[],
+  environment: ChainEnvironment,
+): Chain {
+  const { builder, registry, parameters } = environment;
+  const links = plugins.map((plugin, place): Link => {
+    const id = ids[place] ?? plugin.name;
+    const isActive = isActiveAt(plugin);
+    const masked =
+      plugin.from !== undefined || plugin.until !== undefined || plugin.every !== undefined;
+    const flag = (step: number) => (isActive(step) ? 1 : 0);
+    return {
+      plugin,
+      id,
+      place,
+      selected: new Set(
+        selectNames(parameters, plugin.include, plugin.exclude, describe(plugin, place)),
+      ),
+      active: masked ? stepScalar(builder, registry, `${id}.active`, 'bool', flag) : undefined,
+      isActive,
+    };
+  });
+
+  /** Runs one hook on what it selects and merges the results. */
+  function visit(
+    values: readonly Value[],
+    link: Link,
+    hook: (selected: readonly Value[], context: PluginContext) => readonly Value[],
+  ): readonly Value[] {
+    const chosen = values.filter((value) => link.selected.has(value.parameter ?? ''));
+    if (chosen.length === 0) return values;
+    const results = runMasked(environment, link, chosen, hook);
+    const byParameter = new Map(chosen.map((value, i) => [value.parameter, results[i] ?? value]));
+    return values.map((value) => byParameter.get(value.parameter) ?? value);
+  }
+
+  return {
+    seed: (dLoss) =>
+      links.reduce((current, link) => {
+        const { plugin } = link;
+        if (plugin.seed === undefined) return current;
+        const hook = ([value]: readonly Value[], context: PluginContext) => [
+          plugin.seed?.(value as Value, context) ?? (value as Value),
+        ];
+        return runMasked(environment, link, [current], hook)[0] ?? current;
+      }, dLoss),
+    transform: (gradients) =>
+      links.reduce((current, link) => {
+        const hook = transformOf(link.plugin, environment, link);
+        return hook === undefined ? current : visit(current, link, hook);
+      }, gradients),
+    transformUpdates: (updates) =>
+      links.reduce((current, link) => {
+        const { plugin } = link;
+        if (plugin.transformUpdates === undefined) return current;
+        return visit(
+          current,
+          link,
+          (selected, context) => plugin.transformUpdates?.(selected, context) ?? selected,
+        );
+      }, updates),
+  };
+}
+
+type Hook = (values: readonly Value[], context: PluginContext) => readonly Value[];
+
+/** The hook of a plugin that stands between backward pass and optimizer: its transform, what encode and decode
+ *  make together, or a cut for the host. */
+function transformOf(
+  plugin: GradientPlugin,
+  { builder, registry }: ChainEnvironment,
+  link: Link,
+): Hook | undefined {
+  if (plugin.transform !== undefined)
+    return (values, context) => plugin.transform?.(values, context) ?? values;
+  if (plugin.encode !== undefined && plugin.decode !== undefined)
+    return (values, context) => {
+      let bytes = 0;
+      const decoded = values.map((value) => {
+        const payload = (plugin.encode as NonNullable<typeof plugin.encode>)(value, context);
+        bytes += payloadBytes(payload);
+        return (plugin.decode as NonNullable<typeof plugin.decode>)(payload, context, value);
+      });
+      context.metric('bytes', builder.op.scalar(bytes));
+      return decoded;
+    };
+  if (plugin.transformHost === undefined) return undefined;
+  return (values) => {
+    const index = registry.hosts.length;
+    registry.hosts.push({
+      plugin,
+      id: link.id,
+      parameters: values.map((value) => value.parameter ?? ''),
+      isActive: link.isActive,
+    });
+    return builder.emit(
+      'Host',
+      values,
+      { index: { type: 'int', value: index } },
+      { domain: gradware, types: values },
+    );
+  };
+}
+
+const bytesPerElement: Partial<Record<DataType, number>> = {
+  float64: 8,
+  int64: 8,
+  uint64: 8,
+  float32: 4,
+  int32: 4,
+  uint32: 4,
+  float16: 2,
+  bfloat16: 2,
+  int16: 2,
+  uint16: 2,
+};
+
+/** How many bytes a payload takes on a wire. */
+export function payloadBytes(payload: Payload): number {
+  return Object.values(payload).reduce(
+    (total, { type, shape }) => total + elementCount(shape) * (bytesPerElement[type] ?? 1),
+    0,
+  );
+}
+
+/** Runs a hook, checks what it returns, and masks it where the plugin rests at some steps. */
+function runMasked(
+  environment: ChainEnvironment,
+  link: Link,
+  values: readonly Value[],
+  hook: Hook,
+): readonly Value[] {
+  const { builder, registry } = environment;
+  const metrics = new Map<string, Value>();
+  const context = createContext(environment, link, metrics);
+  const results = guarded(link, values, () => builder.scoped(link.id, () => hook(values, context)));
+  if (link.active === undefined) {
+    for (const [name, value] of metrics) registry.metrics.set(name, value);
+    return results;
+  }
+  const { active } = link;
+  const names = [...metrics.keys()];
+  const idle = names.map(() => builder.op.scalar(Number.NaN));
+  const chosen = builder.scoped(link.id, () =>
+    builder.op.select(active, [...results, ...metrics.values()], [...values, ...idle]),
+  );
+  names.forEach((name, i) => {
+    registry.metrics.set(name, chosen[results.length + i] as Value);
+  });
+  return tagged(values, chosen.slice(0, results.length));
+}
+
+function describe(plugin: GradientPlugin, place: number): string {
+  return `plugin ${plugin.id ?? plugin.name}, number ${place + 1} in the chain`;
+}
+
+function guarded(
+  link: Link,
+  values: readonly Value[],
+  run: () => readonly Value[],
+): readonly Value[] {
+  const where = describe(link.plugin, link.place);
+  let results: readonly Value[];
+  try {
+    results = run();
+  } catch (error) {
+    if (error instanceof GradwareError) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new GradwareError('PLUGIN_CONTRACT', `A plugin failed: ${reason}`, {
+      where,
+      cause: error,
+    });
+  }
+  checkResults(values, results, where);
+  return tagged(values, results);
+}
+
+/** @throws GradwareError PLUGIN_CONTRACT where a result is missing or has another type or shape */
+function checkResults(values: readonly Value[], results: readonly Value[], where: string): void {
+  if (!Array.isArray(results) || results.length !== values.length)
+    throw new GradwareError(
+      'PLUGIN_CONTRACT',
+      `A plugin must return one result for each of ${values.length} gradients, and returned ${
+        Array.isArray(results) ? results.length : typeof results
+      }`,
+      { where },
+    );
+  results.forEach((result, i) => {
+    const value = values[i] as Value;
+    if (result?.type === value.type && sameShape(result.shape, value.shape)) return;
+    const given = result === undefined ? 'nothing' : `${result.type}[${result.shape}]`;
+    throw new GradwareError(
+      'PLUGIN_CONTRACT',
+      `A plugin returned ${given} for ${value.type}[${value.shape}]`,
+      {
+        where: `${where}, gradient of ${value.parameter ?? value.name}`,
+      },
+    );
+  });
+}
+
+/** Results carry the parameters of the gradients that they came from, whatever was done to them. */
+function tagged(values: readonly Value[], results: readonly Value[]): readonly Value[] {
+  return results.map((result, i) => ({ ...result, parameter: values[i]?.parameter }));
+}
+
+function createContext(
+  environment: ChainEnvironment,
+  link: Link,
+  metrics: Map<string, Value>,
+): PluginContext {
+  const { builder, registry, live, step, seed, learningRate, wantsMetric, parameters, isGroup } =
+    environment;
+  const { op } = builder;
+  const { plugin, id, place, active } = link;
+  const draws = new Map<string, number>();
+
+  function concerned(gradients: readonly Value[] | undefined): ReadonlySet<string> | undefined {
+    if (gradients !== undefined)
+      return new Set(gradients.map((gradient) => gradient.parameter ?? ''));
+    return isGroup ? new Set(parameters) : undefined;
+  }
+
+  function hold(list: Registry['waits'], when: Value, gradients?: readonly Value[]): void {
+    if (when.type !== 'bool' || when.shape.length > 0)
+      throw new GradwareError(
+        'PLUGIN_CONTRACT',
+        `A condition must be a bool scalar, not ${when.type}[${when.shape}]`,
+        {
+          where: describe(plugin, place),
+        },
+      );
+    list.push({
+      when: active === undefined ? when : op.And(active, when),
+      place,
+      parameters: concerned(gradients),
+    });
+  }
+
+  return {
+    op,
+    step,
+    learningRate,
+    parameter: (gradient) => builder.value(gradient.parameter ?? gradient.name),
+    state: (key, options) =>
+      ownState(builder, registry, { prefix: `plugin/${id}.`, place, active }, key, options),
+    setting(name) {
+      const initial = plugin.settings?.[name];
+      if (initial === undefined)
+        throw new GradwareError('PLUGIN_CONTRACT', `There is no setting "${name}"`, {
+          where: describe(plugin, place),
+        });
+      return liveSetting(builder, registry, live, `${id}.${name}`, initial, plugin.kinds?.[name]);
+    },
+    apply(inner, gradients) {
+      const nested: Link = { ...link, plugin: inner, id: `${id}/${inner.id ?? inner.name}` };
+      const hook = transformOf(inner, environment, nested);
+      if (hook === undefined) return gradients;
+      const context = createContext(environment, nested, metrics);
+      return guarded(nested, gradients, () =>
+        builder.scoped(inner.id ?? inner.name, () => hook(gradients, context)),
+      );
+    },
+    wait: (when, gradients) => hold(registry.waits, when, gradients),
+    drop: (when, gradients) => hold(registry.drops, when, gradients),
+    metric(key, value) {
+      const name = `${id}.${key}`;
+      if (wantsMetric(name)) metrics.set(name, op.cast(op.reshape(value, []), 'float32'));
+    },
+    random({ like }) {
+      const owner = `${id}/${like.parameter ?? ''}`;
+      const draw = draws.get(owner) ?? 0;
+      draws.set(owner, draw + 1);
+      return uniform(op, { shape: like.shape, seed, step, key: `${owner}/${draw}` });
+    },
+  };
+}

@@ -1,0 +1,158 @@
+import type { GraphBuilder } from '../graph/builder.js';
+import { sortNodes } from '../graph/order.js';
+import { uniform } from '../graph/random.js';
+import type { Value } from '../graph/value.js';
+import { lower } from '../lowering/lower.js';
+import type { Provider } from '../lowering/rule.js';
+import type { Node } from '../onnx/ir.js';
+import { type Chain, createChain } from '../plugins/chain.js';
+import {
+  createRegistry,
+  type LiveSettings,
+  liveSetting,
+  type Registry,
+  stepScalar,
+} from '../plugins/registry.js';
+import type { Setting } from '../schedules/schedule.js';
+import { commitStates } from './commit.js';
+import { loopStages, singleStages } from './emit.js';
+import { type Feeding, names, type Part, type StateSpec, type StepProgram } from './program.js';
+import type { TrainingGraph } from './training-graph.js';
+import {
+  accumulateGradients,
+  type ParameterGroup,
+  statisticsOf,
+  updateParameters,
+} from './update.js';
+
+export interface CompileOptions {
+  readonly groups: readonly ParameterGroup[];
+  readonly provider: Provider;
+  readonly part: Part;
+  readonly feeding: Feeding;
+  /** Settings that are read at every step, the learning rate among them. */
+  readonly live: LiveSettings;
+  readonly learningRate: (group: string) => Setting;
+  readonly wantsMetric: (name: string) => boolean;
+}
+
+/** Compiles one step, or K in a Loop, into ordinary ONNX models. The builder of `graph` is used up. */
+export function compileStep(graph: TrainingGraph, options: CompileOptions): StepProgram {
+  const { builder } = graph;
+  const { part, feeding } = options;
+  const registry = createRegistry();
+  const seed = builder.declare({ name: names.seed, type: 'uint32', shape: [] });
+  const step = stepScalar(builder, registry, 'step', 'int32', (at) => at);
+  const chains = createChains(builder, registry, options, step, seed);
+
+  const seeds =
+    part === 'update'
+      ? new Map<string, string>()
+      : seedGradient(
+          graph,
+          chains.map(({ chain }) => chain),
+        );
+  const records =
+    part === 'backward'
+      ? accumulateGradients(graph)
+      : chains.flatMap(({ group, learningRate, chain }) =>
+          updateParameters(graph, registry, options.live, group, chain, learningRate),
+        );
+  const all = [
+    ...records,
+    ...(part === 'update' ? [] : statisticsOf(graph)),
+    ...registry.states.values(),
+  ];
+  const loss = part === 'update' ? undefined : asOutput(builder, graph.loss);
+  const commit = commitStates(builder, registry, all, loss);
+
+  const states = all.map(({ key, value, init }): StateSpec => {
+    const next = commit.next.get(key) ?? value;
+    return { key, value, init, next: next === value ? undefined : asOutput(builder, next).name };
+  });
+  const wanted = feeding === 'single' && part !== 'update' ? graph.outputs : [];
+  const outputs = wanted.map((value) => asOutput(builder, value));
+  const metrics = [...registry.metrics].map(
+    ([name, value]) => [name, asOutput(builder, value)] as const,
+  );
+  const collected = [loss, ...metrics.map(([, value]) => value), commit.dropped].filter(
+    (value) => value !== undefined,
+  );
+  const roots = new Set([
+    ...collected.map((value) => value.name),
+    ...outputs.map((value) => value.name),
+    ...(feeding === 'single' || commit.diverged === undefined ? [] : [commit.diverged.name]),
+    ...states.flatMap((state) => state.next ?? []),
+  ]);
+  const random = (shape: readonly number[], key: string) =>
+    uniform(builder.op, { shape, seed, step, key });
+  const nodes = renameInputs(lower(builder, roots, { provider: options.provider, random }), seeds);
+  const body = { builder, nodes, states, collected, seed, hosts: registry.hosts };
+  return {
+    part,
+    feeding,
+    stages:
+      feeding === 'single'
+        ? singleStages(body, [...roots])
+        : loopStages(body, graph, [...registry.scalars.values()], commit.diverged?.name, feeding),
+    inputs: part === 'update' ? [] : graph.inputs,
+    frozen: part === 'update' ? [] : graph.frozen,
+    states,
+    scalars: [...registry.scalars.values()],
+    loss: loss?.name,
+    metrics: new Map(metrics.map(([name, value]) => [name, value.name])),
+    outputs: outputs.map((value) => value.name),
+    dropped: commit.dropped?.name,
+  };
+}
+
+interface GroupChain {
+  readonly group: ParameterGroup;
+  readonly learningRate: Value;
+  readonly chain: Chain;
+}
+
+function createChains(
+  builder: GraphBuilder,
+  registry: Registry,
+  { groups, live, learningRate: rateOf, wantsMetric }: CompileOptions,
+  step: Value,
+  seed: Value,
+): readonly GroupChain[] {
+  return groups.map((group) => {
+    const key = group.name === '' ? 'learningRate' : `${group.name}/learningRate`;
+    const learningRate = liveSetting(builder, registry, live, key, rateOf(group.name), undefined);
+    const { parameters } = group;
+    const shared = { builder, registry, live, step, seed, learningRate, wantsMetric, parameters };
+    const chain = createChain(group.plugins, group.ids, { ...shared, isGroup: groups.length > 1 });
+    return { group, learningRate, chain };
+  });
+}
+
+/** Lets the plugins replace the gradient of the loss. Returns what has to be renamed for it. */
+function seedGradient(
+  { builder, seed }: TrainingGraph,
+  chains: readonly Chain[],
+): ReadonlyMap<string, string> {
+  const one = builder.op.filled(seed, 1);
+  const seeded = chains.reduce((current, chain) => chain.seed(current), one);
+  return seeded.name === one.name ? new Map() : new Map([[seed.name, seeded.name]]);
+}
+
+function renameInputs(
+  nodes: readonly Node[],
+  renamed: ReadonlyMap<string, string>,
+): readonly Node[] {
+  if (renamed.size === 0) return nodes;
+  return sortNodes(
+    nodes.map((node) => ({
+      ...node,
+      inputs: node.inputs.map((name) => renamed.get(name) ?? name),
+    })),
+  );
+}
+
+/** An output has to be made by a node: not an input, not a constant. */
+function asOutput(builder: GraphBuilder, value: Value): Value {
+  return builder.producer(value) === undefined ? builder.op.Identity(value) : value;
+}

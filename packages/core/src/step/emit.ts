@@ -1,0 +1,132 @@
+import type { GraphBuilder } from '../graph/builder.js';
+import { blankUnusedOutputs } from '../graph/order.js';
+import type { Value } from '../graph/value.js';
+import type { Graph, Node, TensorData } from '../onnx/ir.js';
+import { encodeModel } from '../onnx/model.js';
+import { usedNames } from '../onnx/names.js';
+import type { HostCall, StepScalar } from '../plugins/registry.js';
+import { loopGraph } from './loop.js';
+import type { Feeding, HostStep, Stage, StateSpec } from './program.js';
+import { sinkSelects } from './sink.js';
+import { type HostVisit, splitStages } from './stages.js';
+import type { TrainingGraph } from './training-graph.js';
+
+/** The opset that step graphs are written in: from 22 on, WebGPU and even the CPU lose kernels. */
+const opset = 21;
+const irVersion = 10;
+
+/** The lowered nodes of one step, and what they mean. */
+export interface StepBody {
+  readonly builder: GraphBuilder;
+  readonly nodes: readonly Node[];
+  readonly states: readonly StateSpec[];
+  /** Scalars that come back from every step. */
+  readonly collected: readonly Value[];
+  readonly seed: Value;
+  readonly hosts: readonly HostCall[];
+}
+
+/** One step per run; host plugins cut it into stages. */
+export function singleStages(
+  { builder, nodes, hosts }: StepBody,
+  outputs: readonly string[],
+): readonly Stage[] {
+  const typed = (name: string) => {
+    const value = builder.values.get(name);
+    return { name, type: value?.type, shape: value?.shape };
+  };
+  return splitStages(nodes, outputs).map((stage): Stage => {
+    const own = blankUnusedOutputs(sinkSelects(stage.nodes, stage.outputs), stage.outputs);
+    const free = freeNames(own);
+    const initializers = initializersAmong(builder, free);
+    const inputs = free.filter((name) => !initializers.has(name));
+    const graph: Graph = {
+      name: 'gradware step',
+      nodes: own,
+      inputs: inputs.map(typed),
+      outputs: stage.outputs.map(typed),
+      initializers,
+      valueInfo: new Map(),
+    };
+    const visits = stage.visits.map((visit) => hostStep(visit, hosts));
+    return { hosts: visits, model: modelOf(graph), inputs, outputs: stage.outputs };
+  });
+}
+
+function hostStep({ index, inputs, outputs }: HostVisit, hosts: readonly HostCall[]): HostStep {
+  return { call: hosts[index] as HostCall, inputs, outputs };
+}
+
+/** K steps in one run. */
+export function loopStages(
+  { builder, nodes, states, collected, seed }: StepBody,
+  graph: TrainingGraph,
+  scalars: readonly StepScalar[],
+  stop: string | undefined,
+  feeding: Exclude<Feeding, 'single'>,
+): readonly Stage[] {
+  const outputs = [
+    ...states.flatMap((state) => state.next ?? []),
+    ...collected.map((value) => value.name),
+  ];
+  const roots = stop === undefined ? outputs : [...outputs, stop];
+  const own = blankUnusedOutputs(sinkSelects(nodes, roots), roots);
+  const free = new Set(freeNames(own));
+  const used = (value: Value) => free.has(value.name);
+  const carried = states.flatMap(({ value, next }) =>
+    next === undefined ? [] : [{ value, next }],
+  );
+  const constant = states.filter((state) => state.next === undefined).map((state) => state.value);
+  const loop = loopGraph({
+    nodes: own,
+    initializers: initializersAmong(builder, [...free]),
+    carried,
+    collected,
+    inputs: graph.inputs.filter(used),
+    scalars: scalars.map((scalar) => scalar.value).filter(used),
+    fixed: [...graph.frozen, ...constant, seed].filter(used),
+    stop,
+    feeding,
+  });
+  const names = ({ name }: { readonly name: string }) => name;
+  return [
+    {
+      hosts: [],
+      model: modelOf(loop),
+      inputs: loop.inputs.map(names),
+      outputs: loop.outputs.map(names),
+    },
+  ];
+}
+
+/** Names that nodes use and none of them makes: inputs and constants. */
+function freeNames(nodes: readonly Node[]): readonly string[] {
+  const made = new Set(nodes.flatMap((node) => node.outputs));
+  return [...new Set(nodes.flatMap(usedNames))].filter((name) => !made.has(name));
+}
+
+function initializersAmong(
+  builder: GraphBuilder,
+  free: readonly string[],
+): ReadonlyMap<string, TensorData> {
+  const found = new Map<string, TensorData>();
+  for (const name of free) {
+    const tensor = builder.initializers.get(name);
+    if (tensor !== undefined) found.set(name, tensor);
+  }
+  return found;
+}
+
+function modelOf(graph: Graph): Uint8Array {
+  return encodeModel({
+    graph,
+    opsets: new Map([
+      ['', opset],
+      ['com.microsoft', 1],
+    ]),
+    irVersion,
+    functions: [],
+    metadata: new Map(),
+    producer: 'gradware',
+  });
+}

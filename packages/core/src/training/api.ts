@@ -1,0 +1,152 @@
+import type { InferenceSession, Tensor } from 'onnxruntime-common';
+import type { Loss } from '../losses/loss.js';
+import type { Provider } from '../lowering/rule.js';
+import type { TensorData } from '../onnx/ir.js';
+import type { Optimizer } from '../optimizers/optimizer.js';
+import type { GradientPlugin } from '../plugins/plugin.js';
+import type { Setting } from '../schedules/schedule.js';
+
+/** Feeds or results by name. */
+export type Feeds = Readonly<Record<string, Tensor>>;
+
+/** A path (on the web: a URL), or the bytes themselves. */
+export type Source = string | URL | Uint8Array | ArrayBuffer;
+
+/** The files that ORT's tools write, under the names that onnxruntime-web/training gave them. */
+export interface ArtifactFiles {
+  readonly checkpointState: Source;
+  readonly trainModel: Source;
+  readonly evalModel?: Source | undefined;
+  readonly optimizerModel?: Source | undefined;
+}
+
+export interface TrainingOptions {
+  /** Tried in order; 'auto' takes the first that works. Default ['cpu'] in Node, ['wasm'] on the web. */
+  readonly executionProviders?: readonly (Provider | 'auto')[] | undefined;
+  /** The chain, in order; after what is registered under GRADIENT_PLUGIN. */
+  readonly plugins?: readonly GradientPlugin[] | undefined;
+  /** Default: the artifacts' own; for a forward model AdamW. */
+  readonly optimizer?: Optimizer | undefined;
+  /** A number or a schedule. Default: 0.001 for artifacts (as ORT), else the optimizer's. */
+  readonly learningRate?: Setting | undefined;
+  /** For a forward model: what is minimised. A name or a Loss. */
+  readonly loss?: Loss | string | undefined;
+  /** For a forward model: the outputs that go to the loss. Default: the first. */
+  readonly lossInputNames?: readonly string[] | undefined;
+  /** Parameters to train, as names or globs. Default: see `inspectModel`. */
+  readonly requiresGrad?: readonly string[] | undefined;
+  /** Parameters to leave alone, as names or globs. */
+  readonly frozenParams?: readonly string[] | undefined;
+  /** Outputs that steps return beside the loss. */
+  readonly additionalOutputNames?: readonly string[] | undefined;
+  /** Random numbers (dropout, noise, stochastic rounding) are a function of it. Default 0. */
+  readonly seed?: number | undefined;
+  /** Plugin metrics: all, none, or those whose name matches a glob. Default: all. */
+  readonly metrics?: boolean | readonly string[] | undefined;
+  /** Handed to ONNX Runtime for every session, e.g. `{ intraOpNumThreads: 1 }`. */
+  readonly session?: InferenceSession.SessionOptions | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What one step gives back. */
+export interface StepResult {
+  readonly loss: number;
+  /** By `<plugin id>.<key>`. */
+  readonly metrics: Readonly<Record<string, number>>;
+  /** Whether a plugin undid the step. */
+  readonly dropped: boolean;
+  /** What `additionalOutputNames` asked for. */
+  readonly outputs: Feeds;
+}
+
+/** What K steps in one run give back: one entry a step. */
+export interface StepsResult {
+  readonly losses: Float32Array;
+  readonly metrics: Readonly<Record<string, Float32Array>>;
+  readonly dropped: readonly boolean[];
+}
+
+/** Whole data sets and the rows that each step takes from them: nothing is copied or stacked. */
+export interface Rows {
+  /** By input name: [N, ...]. */
+  readonly data: Feeds;
+  /** One list of B row numbers for each step. */
+  readonly rows: readonly ArrayLike<number>[];
+}
+
+export interface RunOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface ExportOptions {
+  /** Outputs of the exported model. Default: those of the forward model; for artifacts what the loss is
+   *  computed from. */
+  readonly outputs?: readonly string[] | undefined;
+}
+
+export interface SaveOptions {
+  /** `gradware`: everything, so that training continues exactly (a safetensors file). `ort`: a checkpoint that
+   *  ORT's own training runtime loads. Default `gradware`. */
+  readonly format?: 'gradware' | 'ort' | undefined;
+  /** For `ort`: with moments and step count. Default true. */
+  readonly includeOptimizerState?: boolean | undefined;
+  /** Free text kept in the checkpoint (format gradware). */
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
+}
+
+/** Trains one model. The names of onnxruntime-web/training, and what it could not do. */
+export interface TrainingSession {
+  readonly trainingInputNames: readonly string[];
+  readonly trainingOutputNames: readonly string[];
+  readonly evalInputNames: readonly string[];
+  readonly evalOutputNames: readonly string[];
+  /** The provider that really runs the steps. */
+  readonly provider: Provider;
+  /** Things that the user should know: an export in evaluation mode, a questionable order in the chain. */
+  readonly warnings: readonly string[];
+  /** Names of what is trained, in the order of the contiguous parameters. */
+  readonly trainableNames: readonly string[];
+  readonly frozenNames: readonly string[];
+  /** Steps made so far. */
+  readonly stepCount: number;
+  /** A number or a schedule; may be set at any time. */
+  learningRate: Setting;
+  /** Live settings of plugins and optimizer by `<id>.<option>`. */
+  readonly settings: {
+    readonly names: readonly string[];
+    get(name: string): Setting;
+    set(name: string, value: Setting): void;
+  };
+  /** Free text from the checkpoint that was loaded last. */
+  readonly metadata: Readonly<Record<string, string>>;
+
+  /** Forward, backward, chain, optimizer: one step in one run. */
+  step(batch: Feeds, options?: RunOptions): Promise<StepResult>;
+  /** K steps in one run (an ONNX Loop) where chain and provider allow; the same numbers as K calls of `step`. */
+  steps(batches: readonly Feeds[] | Rows, options?: RunOptions): Promise<StepsResult>;
+
+  /** Forward and backward; gradients add up until `lazyResetGrad`. Returns loss and further outputs by name. */
+  runTrainStep(feeds: Feeds, fetches?: unknown, options?: RunOptions): Promise<Feeds>;
+  /** Chain and optimizer on the gradients of `runTrainStep`. */
+  runOptimizerStep(options?: RunOptions): Promise<void>;
+  runEvalStep(feeds: Feeds, fetches?: unknown, options?: RunOptions): Promise<Feeds>;
+  lazyResetGrad(): Promise<void>;
+  /** The gradients of `runTrainStep`, by parameter. */
+  gradients(): Promise<ReadonlyMap<string, Tensor>>;
+
+  getParametersSize(trainableOnly?: boolean): Promise<number>;
+  getContiguousParameters(trainableOnly?: boolean): Promise<Tensor>;
+  loadParametersBuffer(buffer: Uint8Array, trainableOnly?: boolean): Promise<void>;
+  getParameter(name: string): Promise<Tensor>;
+  setParameter(name: string, value: Tensor | TensorData): Promise<void>;
+
+  /** The forward model with the trained weights, as bytes of an .onnx file. */
+  exportModel(options?: ExportOptions): Promise<Uint8Array>;
+  /** Writes a checkpoint: to a temporary file, synced, then renamed. */
+  saveCheckpoint(path: string, options?: SaveOptions): Promise<void>;
+  /** The bytes that `saveCheckpoint` writes. */
+  checkpoint(options?: SaveOptions): Promise<Uint8Array>;
+  loadCheckpoint(source: Source): Promise<void>;
+
+  release(): Promise<void>;
+}
