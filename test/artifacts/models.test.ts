@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { expect, test } from 'vitest';
 import { GradwareError } from '../../packages/core/src/errors.js';
 import { decodeModel, encodeModel } from '../../packages/core/src/onnx/model.js';
@@ -31,16 +32,14 @@ for (const name of models) {
   test.runIf(haveArtifacts(name))(`${name} is read, and the same after being written`, () => {
     const model = decodeModel(readArtifact(name), { file: name });
     expect(model.graph.nodes.length).toBeGreaterThan(0);
-    expect(decodeModel(encodeModel(model), { file: name })).toEqual(model);
+    // As toEqual, which takes seconds on large arrays.
+    expect(isDeepStrictEqual(decodeModel(encodeModel(model)), model)).toBe(true);
   });
 
   test.runIf(haveArtifacts(name))(`${name} cut short anywhere is read or refused`, () => {
     const bytes = readArtifact(name);
     let refused = 0;
-    // A weight in the middle of a large file is cut at every 64th byte of its ends only.
-    const edge = 32 * 1024;
     for (let length = 0; length < bytes.length; length += 64) {
-      if (length > edge && length < bytes.length - edge) continue;
       try {
         decodeModel(bytes.subarray(0, length), { file: name });
       } catch (error) {
