@@ -1,4 +1,15 @@
 export * from './errors.js';
+export type { Op } from './graph/builder.js';
+export type { State, StateOptions } from './graph/state.js';
+export { elementCount, sameShape, type TensorType, type Value } from './graph/value.js';
 export { elementTypes } from './onnx/element-types.js';
 export { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from './onnx/float16.js';
 export type { DataType, Dim, TypedArray } from './onnx/ir.js';
+export { adam, adamw } from './optimizers/adamw.js';
+export * from './optimizers/optimizer.js';
+export { sgd } from './optimizers/sgd.js';
+export * from './options/options.js';
+export { parseSchedule, scheduleUsage } from './options/parse-schedule.js';
+export * from './plugins/plugin.js';
+export { schedules } from './schedules/index.js';
+export { type Schedule, type Setting, valueAt } from './schedules/schedule.js';
