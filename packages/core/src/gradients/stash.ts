@@ -30,6 +30,7 @@ function statistics({ node, x }: Forward): TensorType {
 /** Forward ops whose gradient needs an output that models may leave out. */
 const stashes: Readonly<Record<string, (forward: Forward) => Stashed | undefined>> = {
   MaxPool: ({ y }) => ({ outputs: [['mask', { type: 'int64', shape: y.shape }]] }),
+  TopK: ({ y }) => ({ outputs: [['indices', { type: 'int64', shape: y.shape }]] }),
   SoftmaxCrossEntropyLoss: ({ x }) => ({ outputs: [['log_prob', x(0)]] }),
   Dropout: ({ node, x, constant }) =>
     (node.inputs[2] ?? '') === '' || constant(2)?.[0] === 0

@@ -54,8 +54,21 @@ export function prune(nodes: readonly Node[], outputs: Iterable<string>): readon
   return kept.reverse();
 }
 
-/** Ops whose unused outputs must keep a name: ORT refuses a blank there. */
-const needsAllOutputs = new Set(['TopK', 'Split', 'LSTM', 'GRU', 'RNN', 'If', 'Loop', 'Scan']);
+/** Ops whose unused outputs must keep a name: ORT refuses a blank there, or writes to it all the same. */
+const needsAllOutputs = new Set([
+  'BatchNormalizationGrad',
+  'GRU',
+  'If',
+  'InvertibleLayerNormalizationGrad',
+  'LSTM',
+  'LayerNormalizationGrad',
+  'Loop',
+  'RNN',
+  'Scan',
+  'SimplifiedLayerNormalizationGrad',
+  'Split',
+  'TopK',
+]);
 
 /** Ops whose first output is as optional as the others: a network's first convolution needs no dX. */
 const optionalFirst = new Set(['ConvGrad', 'ConvTransposeGrad']);

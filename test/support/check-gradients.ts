@@ -1,0 +1,348 @@
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { differentiate } from '../../packages/core/src/gradients/differentiate.js';
+import { createBuilder, type GraphBuilder } from '../../packages/core/src/graph/builder.js';
+import { numbersOf, tensorOf } from '../../packages/core/src/graph/constants.js';
+import { isTrainingOp } from '../../packages/core/src/graph/dialect.js';
+import { prune } from '../../packages/core/src/graph/order.js';
+import {
+  type Attributes,
+  elementCount,
+  type Operand,
+  toAttribute,
+  type Value,
+} from '../../packages/core/src/graph/value.js';
+import { lower } from '../../packages/core/src/lowering/lower.js';
+import type { Node, TensorData, ValueInfo } from '../../packages/core/src/onnx/ir.js';
+import { encodeModel } from '../../packages/core/src/onnx/model.js';
+import { loadOrtTraining, type OrtTensor } from './ort-training.js';
+
+export type Precision = 'float64' | 'float32';
+
+/** A constant beside the inputs that are differentiated; floats take the precision of the case. */
+export interface Fixed {
+  readonly values: readonly number[];
+  readonly dims: readonly number[];
+  readonly type: 'int64' | 'int32' | 'bool' | 'float';
+}
+
+export function fixed(
+  type: Fixed['type'],
+  values: readonly number[],
+  dims: readonly number[] = [values.length],
+): Fixed {
+  return { type, values, dims };
+}
+
+export const ints = (...values: readonly number[]): Fixed => fixed('int64', values);
+
+/** One node and what it is given: a shape is a random input whose gradient is checked. */
+export interface GradientCase {
+  readonly op: string;
+  readonly inputs: readonly (readonly number[] | Fixed | null)[];
+  readonly attributes?: Attributes;
+  readonly domain?: string;
+  /** Where the random inputs lie; by default in [-2, 2]. */
+  readonly range?: readonly [number, number];
+  /** How many outputs the node names; by default all that its shape rule knows. */
+  readonly outputs?: number;
+  /** float32 where a kernel takes doubles and rounds them to floats inside. */
+  readonly precision?: 'float32';
+  /** Inputs whose gradient is not asked for. */
+  readonly held?: readonly number[];
+}
+
+const isShape = (input: GradientCase['inputs'][number]): input is readonly number[] =>
+  Array.isArray(input);
+
+export function nameOf({ op, inputs, attributes = {}, domain }: GradientCase): string {
+  const shown = inputs.map((input) => {
+    if (input === null) return '-';
+    if (isShape(input)) return `[${input}]`;
+    return `${input.type}(${input.values.slice(0, 8)})`;
+  });
+  const settings = Object.entries(attributes).map(([key, value]) => `${key}=${value}`);
+  return [domain ? `${domain}.${op}` : op, ...shown, ...settings].join(' ');
+}
+
+/** mulberry32: numbers in [0, 1) that depend on the seed alone. */
+function generator(seed: number): () => number {
+  let state = seed | 0;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  };
+}
+
+const seedOf = (text: string) =>
+  Array.from(text).reduce((hash, letter) => Math.imul(hash, 31) + (letter.codePointAt(0) ?? 0), 7);
+
+interface Compiled {
+  readonly builder: GraphBuilder;
+  readonly inputs: readonly Value[];
+  readonly values: readonly (readonly number[])[];
+  /** Float outputs of the node, and the weights that make them one loss. */
+  readonly outputs: readonly Value[];
+  readonly weights: readonly (readonly number[])[];
+  readonly gradients: readonly Value[];
+  readonly random: () => number;
+}
+
+/** The graph of a case and of its gradients: the loss is Σ outputs · random weights. */
+function compile(checked: GradientCase, precision: Precision): Compiled {
+  const random = generator(seedOf(nameOf(checked)));
+  const builder = createBuilder();
+  const { op } = builder;
+  const [low, high] = checked.range ?? [-2, 2];
+  const inputs: Value[] = [];
+  const values: number[][] = [];
+  const operands = checked.inputs.map((input, i): Operand => {
+    if (input === null) return null;
+    if (!isShape(input)) {
+      const type = input.type === 'float' ? precision : input.type;
+      return op.constant(tensorOf(type, input.values, input.dims));
+    }
+    const value = builder.declare({ name: `x${i}`, type: precision, shape: input });
+    inputs.push(value);
+    const draw = () => {
+      const number = low + (high - low) * random();
+      return precision === 'float32' ? Math.fround(number) : number;
+    };
+    values.push(Array.from({ length: elementCount(input) }, draw));
+    return value;
+  });
+  const attributes = Object.entries(checked.attributes ?? {}).flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, toAttribute(name, value)] as const],
+  );
+  const made = builder.emit(checked.op, operands, Object.fromEntries(attributes), {
+    ...(checked.domain === undefined ? {} : { domain: checked.domain }),
+  });
+  const named = trimOutputs(builder, made, checked.outputs);
+  const outputs = named.filter((output) => output.type.startsWith('float'));
+  const weights = outputs.map(({ shape }) =>
+    Array.from({ length: elementCount(shape) }, () => 0.5 + random()),
+  );
+  const parts = outputs.map((output, i) =>
+    op.sum(op.Mul(output, op.constant(tensorOf(output.type, weights[i] ?? [], output.shape)))),
+  );
+  const loss = parts.reduce((total, part) => op.Add(total, part));
+  const wanted = inputs.filter(({ name }) => !checked.held?.includes(Number(name.slice(1))));
+  const found = differentiate(
+    builder,
+    loss,
+    wanted.map(({ name }) => name),
+  );
+  const gradients = inputs.flatMap(({ name }) => found.gradients.get(name) ?? []);
+  return { builder, inputs, values, outputs, weights, gradients, random };
+}
+
+/** Exporters leave trailing outputs out, so the case may as well. */
+function trimOutputs(builder: GraphBuilder, made: readonly Value[], count = 1): readonly Value[] {
+  const [node] = builder.takeSince(builder.nodes.length - 1);
+  if (node === undefined) return made;
+  const kept = made.slice(0, node.opType === 'Split' ? made.length : count);
+  builder.add({ ...node, outputs: kept.map((value) => value.name) }, kept);
+  return kept;
+}
+
+function encode(
+  { builder, inputs }: Compiled,
+  nodes: readonly Node[],
+  outputs: readonly Value[],
+): Uint8Array {
+  const used = new Set(nodes.flatMap((node) => node.inputs));
+  const info = ({ name, type, shape }: Value): ValueInfo => ({ name, type, shape });
+  return encodeModel({
+    graph: {
+      name: 'check',
+      nodes,
+      inputs: inputs.map(info),
+      outputs: outputs.map(info),
+      initializers: new Map(
+        [...builder.initializers].filter(
+          ([name]) => used.has(name) || outputs.some((o) => o.name === name),
+        ),
+      ),
+      // ORT's own pooling gradients read the shape that the model states.
+      valueInfo: new Map(
+        nodes
+          .filter((node) => /PoolGrad$/.test(node.opType))
+          .flatMap((node) => node.outputs)
+          .filter((name) => outputs.every((output) => output.name !== name))
+          .map((name) => [name, info(builder.value(name))]),
+      ),
+    },
+    opsets: new Map([
+      ['', 21],
+      ['com.microsoft', 1],
+    ]),
+    irVersion: 10,
+    functions: [],
+    metadata: new Map(),
+    producer: 'gradware-test',
+  });
+}
+
+function lowered(compiled: Compiled, outputs: readonly Value[]): readonly Node[] {
+  const { builder, random } = compiled;
+  const drawn = new Map<string, Value>();
+  return lower(
+    builder,
+    outputs.map((output) => output.name),
+    {
+      provider: 'cpu',
+      random(shape, key) {
+        const known = drawn.get(key);
+        if (known !== undefined) return known;
+        const numbers = Array.from({ length: elementCount(shape) }, random);
+        const value = builder.op.constant(tensorOf('float32', numbers, shape));
+        drawn.set(key, value);
+        return value;
+      },
+    },
+  );
+}
+
+type Numbers = readonly (readonly number[])[];
+
+interface Stock {
+  run(values: Numbers, outputs: readonly Value[]): Promise<Numbers>;
+  release(): Promise<void>;
+}
+
+async function open(compiled: Compiled): Promise<Stock> {
+  const outputs = [...compiled.outputs, ...compiled.gradients];
+  const bytes = encode(compiled, lowered(compiled, outputs), outputs);
+  const session = await InferenceSession.create(bytes, {
+    intraOpNumThreads: 1,
+    logSeverityLevel: 4,
+  });
+  return {
+    async run(values, wanted) {
+      const feeds = Object.fromEntries(
+        compiled.inputs.map(({ name, type, shape }, i) => {
+          const { data } = tensorOf(type, values[i] ?? []);
+          return [name, new Tensor(type as 'float32', data as Float32Array, shape)];
+        }),
+      );
+      const results = await session.run(
+        feeds,
+        wanted.map((value) => value.name),
+      );
+      return wanted.map((value) =>
+        Array.from(results[value.name]?.data as ArrayLike<number>, Number),
+      );
+    },
+    release: () => session.release(),
+  };
+}
+
+const dot = (a: readonly number[], b: readonly number[]) =>
+  a.reduce((sum, value, i) => sum + value * (b[i] ?? 0), 0);
+const norm = (a: readonly number[]) => Math.sqrt(dot(a, a));
+
+const settings = {
+  float64: { step: 1e-6, tolerance: 1e-6 },
+  float32: { step: 4e-3, tolerance: 2e-3 },
+} as const;
+
+export interface Mismatch {
+  readonly input: string;
+  readonly numeric: number;
+  readonly analytic: number;
+}
+
+export interface Checked {
+  readonly precision: Precision;
+  readonly mismatches: readonly Mismatch[];
+}
+
+/** Compares the gradient of each input, along a random direction, with a central difference: in float64 where
+ *  ONNX Runtime has the kernels, else in float32. */
+export async function checkGradient(checked: GradientCase): Promise<Checked> {
+  if (checked.precision !== undefined) return check(checked, checked.precision);
+  try {
+    return await check(checked, 'float64');
+  } catch (error) {
+    if (!/Could not find an implementation|tensor\(double\)/.test(String(error))) throw error;
+    return await check(checked, 'float32');
+  }
+}
+
+async function check(checked: GradientCase, precision: Precision): Promise<Checked> {
+  const compiled = compile(checked, precision);
+  const { inputs, values, outputs, weights, gradients, random } = compiled;
+  const session = await open(compiled);
+  const { step, tolerance } = settings[precision];
+  // Summed here, in double precision, so that only the op itself rounds.
+  const loss = async (moved: Numbers) =>
+    (await session.run(moved, outputs)).reduce((sum, y, i) => sum + dot(y, weights[i] ?? []), 0);
+  const mismatches: Mismatch[] = [];
+  try {
+    const analyticGradients = await session.run(values, gradients);
+    for (const [i, gradient] of analyticGradients.entries()) {
+      const at = inputs.findIndex(({ name }) => name === gradients[i]?.parameter);
+      const start = values[at] ?? [];
+      const direction = start.map(() => (0.5 + 0.5 * random()) * (random() < 0.5 ? -1 : 1));
+      const move = (sign: number) =>
+        values.map((v, j) =>
+          j === at ? v.map((x, k) => x + sign * step * (direction[k] ?? 0)) : v,
+        );
+      const [ahead, behind] = [move(1), move(-1)].map((moved) => roundTo(precision, moved));
+      const difference = (await loss(ahead ?? [])) - (await loss(behind ?? []));
+      const travelled = (ahead?.[at] ?? []).map((x, k) => x - (behind?.[at]?.[k] ?? 0));
+      const analytic = dot(gradient, travelled) / (2 * step);
+      const numeric = difference / (2 * step);
+      const scale = Math.max(norm(gradient) * norm(direction), 1e-3);
+      if (!(Math.abs(analytic - numeric) <= tolerance * scale))
+        mismatches.push({ input: inputs[at]?.name ?? '', numeric, analytic });
+    }
+  } finally {
+    await session.release();
+  }
+  return { precision, mismatches };
+}
+
+/** What a tensor of this precision can hold, so that the distance really travelled is known. */
+function roundTo(precision: Precision, values: Numbers): Numbers {
+  return precision === 'float64' ? values : values.map((list) => list.map(Math.fround));
+}
+
+/** The same gradients by ORT's own training kernels, and by what we lower them to on stock ONNX Runtime;
+ *  undefined where the backward pass uses none of those kernels. */
+export async function compareWithOrt(
+  checked: GradientCase,
+): Promise<readonly { readonly ours: TensorData; readonly theirs: TensorData }[] | undefined> {
+  const compiled = compile(checked, 'float32');
+  const { builder, inputs, values, gradients } = compiled;
+  const nodes = prune(
+    builder.nodes,
+    gradients.map((gradient) => gradient.name),
+  );
+  if (!nodes.some((node) => isTrainingOp(node.opType, node.domain))) return undefined;
+  const bytes = encode(compiled, nodes, gradients);
+  const ort = await loadOrtTraining();
+  const session = await ort.InferenceSession.create(bytes, { graphOptimizationLevel: 'disabled' });
+  const feeds: Record<string, OrtTensor> = {};
+  for (const [i, { name, shape }] of inputs.entries())
+    if (session.inputNames.includes(name))
+      feeds[name] = new ort.Tensor('float32', Float32Array.from(values[i] ?? []), shape);
+  const theirs = await session.run(feeds);
+  await session.release();
+  const stock = await open(compiled);
+  const ours = await stock.run(values, gradients);
+  await stock.release();
+  return gradients.map(({ name, shape }, i) => ({
+    ours: tensorOf('float32', ours[i] ?? [], shape),
+    theirs: { type: 'float32', dims: theirs[name]?.dims ?? [], data: theirs[name]?.data ?? [] },
+  }));
+}
+
+/** The largest difference of two tensors, relative to the size of the second. */
+export function relativeDistance(ours: TensorData, theirs: TensorData): number {
+  const [a = [], b = []] = [numbersOf(ours), numbersOf(theirs)];
+  if (a.length !== b.length) return Number.POSITIVE_INFINITY;
+  const largest = Math.max(1e-6, ...b.map(Math.abs));
+  return a.reduce((most, x, i) => Math.max(most, Math.abs(x - (b[i] ?? 0))), 0) / largest;
+}
