@@ -1,0 +1,15 @@
+export { type Bench, type BenchOptions, type BenchStep, createBench } from './testing/bench.js';
+export type { Check } from './testing/checks.js';
+export {
+  type OptimizerTestOptions,
+  optimizerChecks,
+  testOptimizer,
+} from './testing/optimizer-suite.js';
+export {
+  type PluginMaker,
+  type PluginTestOptions,
+  pluginChecks,
+  testPlugin,
+} from './testing/plugin-suite.js';
+export type { Tensors, TestRuntime } from './testing/runtime.js';
+export { float32, floats, type TensorLike } from './testing/tensors.js';
