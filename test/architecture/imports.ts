@@ -14,7 +14,7 @@ const knows: Readonly<Record<string, readonly string[]>> = {
   runtime: graph,
   gradients: graph,
   lowering: graph,
-  losses: graph,
+  losses: ['options', ...graph],
   schedules: graph,
   options: ['schedules', ...graph],
   initializers: graph,

@@ -1,0 +1,36 @@
+import { GradwareError } from '../errors.js';
+import { nearest } from '../options/nearest.js';
+import type { Options } from '../options/options.js';
+import { bceWithLogits } from './bce-with-logits.js';
+import { crossEntropy } from './cross-entropy.js';
+import { huber } from './huber.js';
+import { l1 } from './l1.js';
+import type { Loss, LossDefinition } from './loss.js';
+import { mse } from './mse.js';
+import { output } from './output.js';
+
+export { bceWithLogits, crossEntropy, huber, l1, mse, output };
+
+interface NamedLoss {
+  readonly definition: Pick<LossDefinition<Options>, 'name' | 'description' | 'options'>;
+  (given?: Readonly<Record<string, never>>): Loss;
+}
+
+/** The losses that can be chosen by name. */
+export const losses: ReadonlyMap<string, NamedLoss> = new Map(
+  [crossEntropy, mse, l1, huber, bceWithLogits, output].map((loss) => [loss.definition.name, loss]),
+);
+
+/** A loss by its name, with options as they were written down.
+ *  @throws GradwareError INVALID_OPTION for an unknown name or option, naming the nearest */
+export function lossByName(name: string, options: Readonly<Record<string, unknown>> = {}): Loss {
+  const factory = losses.get(name);
+  if (factory !== undefined) return factory(options as Readonly<Record<string, never>>);
+  const near = nearest(name, losses.keys());
+  throw new GradwareError('INVALID_OPTION', `There is no loss "${name}"`, {
+    remedy:
+      near.length > 0
+        ? `Did you mean ${near.join(' or ')}?`
+        : `Choose one of ${[...losses.keys()].join(', ')}.`,
+  });
+}
