@@ -307,7 +307,13 @@ export const pooling: readonly GradientCase[] = [
   ),
 ];
 
+const blocks: readonly GradientCase[] = [
+  ...['DCR', 'CRD'].map((mode) => one('DepthToSpace', [[2, 12, 2, 3]], { blocksize: 2, mode })),
+  one('SpaceToDepth', [[2, 3, 4, 6]], { blocksize: 2 }),
+];
+
 export const layout: readonly GradientCase[] = [
+  ...blocks,
   ...[0, 1, 2, 3, -1].map((axis) => one('Flatten', [[2, 3, 4]], { axis })),
   one('Reshape', [[2, 3, 4], ints(4, -1)]),
   one('Reshape', [[2, 3, 4], ints(0, -1)]),

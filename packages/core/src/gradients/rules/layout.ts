@@ -40,6 +40,17 @@ function tile(context: GradientContext): readonly Value[] {
   return [op.sum(op.reshape(dy, parts), copies)];
 }
 
+/** The forward op splits the channels into blocks and moves them beside the pixels; this moves them back. */
+function depthToSpace({ dy, x: [x], attributes, op }: GradientContext): readonly Value[] {
+  const block = int(attributes, 'blocksize', 1);
+  const [batch = 0, channels = 0, height = 0, width = 0] = x.shape;
+  const depth = channels / (block * block);
+  const blocks = op.reshape(dy, [batch, depth, height, block, width, block]);
+  const blocksFirst = text(attributes, 'mode', 'DCR') === 'DCR';
+  const perm = blocksFirst ? [0, 3, 5, 1, 2, 4] : [0, 1, 3, 5, 2, 4];
+  return [op.reshape(op.transpose(blocks, perm), x.shape)];
+}
+
 /** The element of the input that position `at` of the padded axis repeats. */
 const sources: Readonly<Record<string, (at: number, dim: number) => number>> = {
   edge: (at, dim) => Math.min(Math.max(at, 0), dim - 1),
@@ -109,4 +120,8 @@ export const layout = rules({
   Expand: ({ dy, x: [x], op }) => [op.sumTo(x, dy)],
   Tile: tile,
   Pad: pad,
+  DepthToSpace: depthToSpace,
+  SpaceToDepth: ({ dy, attributes, op }) => [
+    op.DepthToSpace(dy, { blocksize: int(attributes, 'blocksize', 1) }),
+  ],
 });

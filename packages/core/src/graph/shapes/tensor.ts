@@ -168,6 +168,14 @@ function transpose(context: ShapeContext): TensorType {
   return { type, shape: perm.map((axis) => shape[axis] ?? 0) };
 }
 
+/** Channels that become blocks of pixels (`direction` 1), or the other way round (-1). */
+function blocks(context: ShapeContext, direction: 1 | -1): TensorType {
+  const { type, shape } = input(context, 0);
+  const block = int(context.attributes, 'blocksize', 1) ** direction;
+  const [batch = 0, channels = 0, ...spatial] = shape;
+  return { type, shape: [batch, channels / block ** 2, ...spatial.map((dim) => dim * block)] };
+}
+
 export const tensorShapes = {
   ReduceL1: reduce,
   ReduceL2: reduce,
@@ -213,6 +221,8 @@ export const tensorShapes = {
     const repeats = constant(context, 1);
     return { type, shape: shape.map((dim, axis) => dim * (repeats[axis] ?? 1)) };
   },
+  DepthToSpace: (context: ShapeContext) => blocks(context, 1),
+  SpaceToDepth: (context: ShapeContext) => blocks(context, -1),
   Shape: (context: ShapeContext) => {
     const rank = input(context, 0).shape.length;
     const start = normalizeAxis(int(context.attributes, 'start', 0), rank);

@@ -1,0 +1,136 @@
+import { expect, test } from 'vitest';
+import { createBuilder } from '../graph/builder.js';
+import { tensorOf } from '../graph/constants.js';
+import type { DataType } from '../onnx/ir.js';
+import { differentiate, findGradientGaps } from './differentiate.js';
+import { gradientRuleOf, isDifferentiable } from './rules/index.js';
+
+function start() {
+  const builder = createBuilder();
+  const input = (name: string, shape: readonly number[], type: DataType = 'float32') =>
+    builder.declare({ name, type, shape });
+  const ops = () => builder.nodes.map((node) => node.opType);
+  return { builder, op: builder.op, input, ops };
+}
+
+test('the gradient of a value is named after it, and carries its parameter', () => {
+  const { builder, op, input } = start();
+  const [x, w] = [input('x', [2, 3]), input('w', [3, 4])];
+  const loss = op.sum(op.Sigmoid(op.MatMul(x, w)));
+  const { seed, gradients } = differentiate(builder, loss, ['w']);
+  expect(gradients.get('w')).toMatchObject({ name: 'w_grad', parameter: 'w', shape: [3, 4] });
+  expect(seed.name).toBe(`${loss.name}_grad`);
+  expect(builder.initializers.get(seed.name)).toMatchObject({ dims: [], data: Float32Array.of(1) });
+});
+
+test('what no wanted gradient needs is not in the graph', () => {
+  const { builder, op, input, ops } = start();
+  const [x, w] = [input('x', [1, 2, 5, 5]), input('w', [3, 2, 3, 3])];
+  const loss = op.sum(op.Pow(op.Conv(x, w), 3));
+  differentiate(builder, loss, ['w']);
+  const grad = builder.nodes.find((node) => node.opType === 'ConvGrad');
+  // Neither dX nor dB, and nothing of the exponent's gradient.
+  expect(grad?.outputs).toEqual(['', 'w_grad']);
+  expect(ops()).not.toContain('Log');
+});
+
+test('contributions to one value are summed', () => {
+  const { builder, op, input, ops } = start();
+  const w = input('w', [3]);
+  const loss = op.sum(op.Add(op.Add(op.Sin(w), op.Exp(w)), op.Mul(w, w)));
+  differentiate(builder, loss, ['w']);
+  const sums = builder.nodes.filter((node) => node.opType === 'Sum');
+  expect(sums).toHaveLength(1);
+  expect(sums[0]).toMatchObject({ outputs: ['w_grad'] });
+  expect(sums[0]?.inputs).toHaveLength(4);
+  expect(ops().filter((name) => name === 'Cos')).toHaveLength(1);
+});
+
+test('forward nodes get the outputs that their gradients need, and keep those they have', () => {
+  const { builder, op, input } = start();
+  const [w, scale] = [input('w', [1, 2, 4, 4]), input('scale', [2])];
+  const [y] = builder.emit('MaxPool', [w], { kernel_shape: { type: 'ints', value: [2, 2] } });
+  const [node] = builder.takeSince(0);
+  if (node === undefined || y === undefined) throw new Error('nothing was emitted');
+  builder.add({ ...node, outputs: [y.name] }, [y]);
+  const statistics = [
+    op.constant(tensorOf('float32', [0, 0])),
+    op.constant(tensorOf('float32', [1, 1])),
+  ];
+  const [z] = op.BatchNormalization(y, scale, scale, ...statistics, { training_mode: 1 });
+  if (z === undefined) throw new Error('nothing was emitted');
+  differentiate(builder, op.sum(z), ['w', 'scale']);
+  expect(builder.nodes[0]).toMatchObject({
+    opType: 'MaxPool',
+    outputs: [y.name, `${y.name}_mask`],
+  });
+  expect(builder.value(`${y.name}_mask`)).toMatchObject({ type: 'int64', shape: y.shape });
+  const norm = builder.nodes.find((n) => n.opType === 'BatchNormInternal');
+  expect(norm?.domain).toBe('com.microsoft');
+  expect(norm?.outputs).toHaveLength(5);
+  expect(norm?.outputs[0]).toBe(z.name);
+});
+
+test('an op without a gradient is refused before anything is written', () => {
+  const { builder, input } = start();
+  const w = input('w', [3]);
+  const types = [{ type: 'float32', shape: [] }] as const;
+  const [loss] = builder.emit('Det', [w], {}, { types, name: 'determinant' });
+  if (loss === undefined) throw new Error('nothing was emitted');
+  const before = builder.nodes.length;
+  expect(() => differentiate(builder, loss, ['w'])).toThrow(/Det node determinant/);
+  expect(builder.nodes).toHaveLength(before);
+  const gaps = findGradientGaps(builder, loss.name, ['w']);
+  expect(gaps.withoutRule.map((node) => node.opType)).toEqual(['Det']);
+});
+
+test('a namesake from another domain is not taken for the op of ONNX', () => {
+  const { builder, input } = start();
+  const w = input('w', []);
+  const [loss] = builder.emit('Relu', [w], {}, { types: [w], domain: 'custom' });
+  if (loss === undefined) throw new Error('nothing was emitted');
+  expect(() => differentiate(builder, loss, ['w'])).toThrow(/No gradient is known for Relu/);
+});
+
+test('a parameter that reaches the loss through a nested graph is not forgotten', () => {
+  const { builder, op, input } = start();
+  const [yes, w] = [input('yes', [], 'bool'), input('w', [])];
+  const branch = (name: string) => ({
+    type: 'graph' as const,
+    value: {
+      name,
+      nodes: [{ name, opType: 'Exp', domain: '', inputs: ['w'], outputs: [name], attributes: {} }],
+      inputs: [],
+      outputs: [{ name, type: 'float32' as const }],
+      initializers: new Map(),
+      valueInfo: new Map(),
+    },
+  });
+  const attributes = { then_branch: branch('a'), else_branch: branch('b') };
+  const [chosen] = builder.emit('If', [yes], attributes, { types: [w] });
+  if (chosen === undefined) throw new Error('nothing was emitted');
+  expect(() => differentiate(builder, op.Add(chosen, w), ['w'])).toThrow(/No gradient.*If/);
+});
+
+test('a parameter that the loss does not depend on is refused', () => {
+  const { builder, op, input } = start();
+  const [w, other] = [input('w', [3]), input('other', [3])];
+  const loss = op.sum(op.Mul(w, op.Floor(other)));
+  expect(() => differentiate(builder, loss, ['w', 'other'])).toThrow(/does not depend on other/);
+});
+
+test('a gradient that would have to flow through a statistic is refused', () => {
+  const { builder, op, input } = start();
+  const [w, scale] = [input('w', [2, 3]), input('scale', [3])];
+  const [y, mean] = op.LayerNormalization(w, scale);
+  if (y === undefined || mean === undefined) throw new Error('nothing was emitted');
+  const loss = op.Add(op.sum(y), op.sum(mean));
+  expect(() => differentiate(builder, loss, ['w'])).toThrow(/output 1 of LayerNormalization/);
+});
+
+test('no op is both differentiable and declared not to be', () => {
+  for (const opType of ['Round', 'Shape', 'Equal', 'OneHot', 'ConstantOfShape']) {
+    expect(isDifferentiable(opType)).toBe(false);
+    expect(gradientRuleOf({ opType, domain: '' })).toBeUndefined();
+  }
+});
