@@ -1,0 +1,188 @@
+import { GradwareError } from '../errors.js';
+import type { Graph, Node, TensorData, ValueInfo } from '../onnx/ir.js';
+import { usedNames } from '../onnx/names.js';
+import { createBuilder, type GraphBuilder } from './builder.js';
+import { isStockOp, isTrainingOp } from './dialect.js';
+import { constantAttribute } from './fold.js';
+import { sortNodes } from './order.js';
+import { shapeRuleOf } from './shapes/index.js';
+import { elementCount, type TensorType, type Value } from './value.js';
+
+/** Asks ONNX Runtime for the types of a graph's outputs. `inference` knows the model only; `execution` runs it once
+ *  on zeros and knows all. Dimensions that inference leaves open are not numbers. */
+export interface ShapeOracle {
+  inference(graph: Graph): Promise<ReadonlyMap<string, ValueInfo>>;
+  execution(graph: Graph): Promise<ReadonlyMap<string, TensorType>>;
+}
+
+/** Initializers up to this many elements are shown to the oracle: shapes and axes. Weights are not. */
+const shownElements = 4096;
+
+/** Types every value of a graph whose inputs have exact shapes, and lays it out in a builder.
+ *
+ *  ONNX Runtime's own inference answers for everything that it can load; training ops, and what depends on them,
+ *  follow from the shape rules. */
+export async function inferTypes(
+  graph: Graph,
+  inputs: readonly Value[],
+  oracle: ShapeOracle,
+): Promise<GraphBuilder> {
+  const builder = createBuilder();
+  for (const input of inputs) builder.declare(input);
+  for (const [name, tensor] of graph.initializers)
+    if (!builder.values.has(name)) builder.initializer(name, tensor);
+  const { stock, rest } = partition(hoistConstants(builder, graph.nodes), builder);
+  for (const [node, types] of await askOracle(builder, stock, oracle)) builder.add(node, types);
+  for (const node of rest) {
+    if (shapeRuleOf(node.opType) !== undefined && !isTrainingOnlyByName(node))
+      placeByRule(builder, node);
+    else if (isStockOp(node.opType, node.domain))
+      for (const [own, types] of await askOracle(builder, [node], oracle)) builder.add(own, types);
+    else placeByRule(builder, node);
+  }
+  return builder;
+}
+
+/** Constant nodes are initializers by another name. */
+function hoistConstants(builder: GraphBuilder, nodes: readonly Node[]): readonly Node[] {
+  return nodes.filter((node) => {
+    const tensor = node.opType === 'Constant' ? constantAttribute(node) : undefined;
+    if (tensor === undefined) return true;
+    builder.initializer(node.outputs[0] as string, tensor);
+    return false;
+  });
+}
+
+/** Stock nodes that depend on stock nodes only, and all others, each in order. */
+function partition(nodes: readonly Node[], builder: GraphBuilder) {
+  const known = new Set(builder.values.keys());
+  const stock: Node[] = [];
+  const rest: Node[] = [];
+  for (const node of sortNodes(nodes)) {
+    const asks =
+      isStockOp(node.opType, node.domain) && usedNames(node).every((name) => known.has(name));
+    (asks ? stock : rest).push(node);
+    if (asks) for (const output of node.outputs) known.add(output);
+  }
+  return { stock, rest };
+}
+
+async function askOracle(
+  builder: GraphBuilder,
+  nodes: readonly Node[],
+  oracle: ShapeOracle,
+): Promise<readonly (readonly [Node, readonly Value[]])[]> {
+  if (nodes.length === 0) return [];
+  const outputs = nodes.flatMap((node) => node.outputs).filter((name) => name !== '');
+  const question = questionOf(builder, nodes, outputs);
+  const answers = await oracle.inference(question);
+  const types = new Map<string, TensorType>();
+  const producer = new Map(
+    nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)),
+  );
+  const open: string[] = [];
+  for (const name of outputs) {
+    const exact = exactType(answers.get(name));
+    if (
+      exact !== undefined &&
+      (exact.shape.length > 0 || isScalarByRule(producer.get(name) as Node, types, builder))
+    )
+      types.set(name, exact);
+    else open.push(name);
+  }
+  if (open.length > 0)
+    for (const [name, type] of await oracle.execution(questionOf(builder, nodes, open)))
+      types.set(name, type);
+  return nodes.map((node) => {
+    const values = node.outputs.flatMap((name): Value[] => {
+      const type = types.get(name);
+      return type === undefined ? [] : [{ name, type: type.type, shape: type.shape }];
+    });
+    return [node, values];
+  });
+}
+
+function questionOf(
+  builder: GraphBuilder,
+  nodes: readonly Node[],
+  outputs: readonly string[],
+): Graph {
+  const made = new Set(nodes.flatMap((node) => node.outputs));
+  const free = new Set(nodes.flatMap(usedNames).filter((name) => !made.has(name)));
+  const initializers = new Map<string, TensorData>();
+  const inputs: ValueInfo[] = [];
+  for (const name of free) {
+    const tensor = builder.constant(name);
+    if (tensor !== undefined && elementCount(tensor.dims) <= shownElements)
+      initializers.set(name, tensor);
+    else inputs.push(builder.value(name));
+  }
+  return {
+    name: 'types',
+    nodes,
+    inputs,
+    outputs: outputs.map((name) => ({ name })),
+    initializers,
+    valueInfo: new Map(),
+  };
+}
+
+function exactType(info: ValueInfo | undefined): TensorType | undefined {
+  const { type, shape } = info ?? {};
+  if (type === undefined || shape === undefined) return undefined;
+  if (type === 'sequence' || type === 'optional' || type === 'sparse' || type === 'map')
+    return undefined;
+  const exact = shape.filter((dim): dim is number => typeof dim === 'number' && dim >= 0);
+  return exact.length === shape.length ? { type, shape: exact } : undefined;
+}
+
+/** ORT reports an unknown rank as []: believed only where our own rule says so too, or the inputs are all scalars. */
+function isScalarByRule(
+  node: Node,
+  types: ReadonlyMap<string, TensorType>,
+  builder: GraphBuilder,
+): boolean {
+  const known = node.inputs.map((name) => types.get(name) ?? builder.values.get(name));
+  if (known.length > 0 && known.every((type) => type !== undefined && type.shape.length === 0))
+    return true;
+  const scalarOps = new Set([
+    'Size',
+    'SoftmaxCrossEntropyLoss',
+    'NegativeLogLikelihoodLoss',
+    'Squeeze',
+    'Gather',
+  ]);
+  return node.opType.startsWith('Reduce') || scalarOps.has(node.opType);
+}
+
+/** Ops whose rule cannot work without knowing what the gradient belongs to. */
+function isTrainingOnlyByName(node: Node): boolean {
+  return isTrainingOp(node.opType, node.domain) && node.opType === 'AveragePoolGrad';
+}
+
+function placeByRule(builder: GraphBuilder, node: Node): void {
+  const operands = node.inputs.map((name) => (name === '' ? undefined : builder.value(name)));
+  const named = node.outputs.map((name) => typeByName(builder, name));
+  const outputs = {
+    outputs: node.outputs,
+    name: node.name || node.outputs[0] || node.opType,
+    domain: node.domain,
+  };
+  if (isTrainingOnlyByName(node) && named[0] !== undefined) {
+    builder.emit(node.opType, operands, node.attributes, { ...outputs, types: [named[0]] });
+    return;
+  }
+  if (shapeRuleOf(node.opType) === undefined)
+    throw new GradwareError('NO_LOWERING', `The op ${node.domain}.${node.opType} is not known`, {
+      where: `node ${node.name || node.outputs[0]}`,
+      remedy:
+        'Stock ONNX Runtime has no kernel for it, and neither has Gradware a way to express it.',
+    });
+  builder.emit(node.opType, operands, node.attributes, outputs);
+}
+
+/** The gradient of V is called `V_grad`, or `V_grad_0`, `V_grad_1`, ... where V has several users. */
+function typeByName(builder: GraphBuilder, name: string): TensorType | undefined {
+  const source = /^(.*)_grad(?:_\d+)?$/.exec(name)?.[1];
+  return source === undefined ? undefined : builder.values.get(source);
+}

@@ -1,0 +1,92 @@
+import { randomUUID } from 'node:crypto';
+import { open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type ErrorCode, GradwareError } from '../errors.js';
+import { externalFiles } from './node-external-files.js';
+import type { FileAccess } from './runtime.js';
+
+function pathOf(path: string | URL): string {
+  return path instanceof URL ? fileURLToPath(path) : path;
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  ENOENT: 'does not exist',
+  EACCES: 'may not be read or written',
+  EISDIR: 'is a folder',
+  ENOTDIR: 'is not in a folder',
+  ENOSPC: 'does not fit on the disk',
+};
+
+function fail(cause: unknown, path: string, code: ErrorCode = 'FILE'): never {
+  if (cause instanceof GradwareError) throw cause;
+  const known = cause instanceof Error && 'code' in cause ? reasons[String(cause.code)] : undefined;
+  const reason =
+    known ?? (cause instanceof Error ? `cannot be used: ${cause.message}` : 'cannot be used');
+  throw new GradwareError(code, `The file ${path} ${reason}`, { cause });
+}
+
+/** Reads in pieces: fs.readFile stops at 2 GiB. */
+const piece = 2 ** 30;
+
+async function read(given: string | URL): Promise<Uint8Array> {
+  const path = pathOf(given);
+  try {
+    const file = await open(path, 'r');
+    try {
+      const { size } = await file.stat();
+      const bytes = new Uint8Array(size);
+      for (let at = 0; at < size; ) {
+        const { bytesRead } = await file.read(bytes, at, Math.min(piece, size - at), at);
+        if (bytesRead === 0) return bytes.subarray(0, at);
+        at += bytesRead;
+      }
+      return bytes;
+    } finally {
+      await file.close();
+    }
+  } catch (cause) {
+    return fail(cause, path);
+  }
+}
+
+/** Writes beside the target, syncs, then renames: at any moment the target is the old file or the new one. */
+async function writeAtomic(path: string, bytes: Uint8Array): Promise<void> {
+  const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}.tmp`);
+  try {
+    const file = await open(temporary, 'wx');
+    try {
+      for (let at = 0; at < bytes.byteLength; at += piece)
+        await file.writeFile(bytes.subarray(at, at + piece));
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } catch (cause) {
+    await rm(temporary, { force: true });
+    fail(cause, path);
+  }
+}
+
+/** Files of Node's file system. */
+export const nodeFiles: FileAccess = {
+  read,
+  writeAtomic,
+  readBeside: (path, location) => externalFiles(pathOf(path))(location),
+  isFolder: async (path) => {
+    try {
+      return (await stat(pathOf(path))).isDirectory();
+    } catch {
+      return false;
+    }
+  },
+  list: async (folder) => {
+    try {
+      return (await readdir(pathOf(folder))).sort();
+    } catch (cause) {
+      return fail(cause, pathOf(folder));
+    }
+  },
+  join: (folder, file) => join(pathOf(folder), file),
+};

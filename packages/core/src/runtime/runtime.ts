@@ -1,0 +1,28 @@
+import type {
+  InferenceSession,
+  InferenceSessionFactory,
+  TensorConstructor,
+} from 'onnxruntime-common';
+
+/** A stock ONNX Runtime for JavaScript, and the files around it. The front doors bind one. */
+export interface Runtime {
+  readonly name: 'onnxruntime-node' | 'onnxruntime-web';
+  readonly InferenceSession: InferenceSessionFactory;
+  readonly Tensor: TensorConstructor;
+  readonly defaultProvider: 'cpu' | 'wasm';
+  readonly files: FileAccess;
+}
+
+/** How paths (on the web: URLs) are read and written. */
+export interface FileAccess {
+  read(path: string | URL): Promise<Uint8Array>;
+  /** Reads a file that a model names, beside it and never outside its folder. */
+  readBeside(path: string | URL, location: string): Uint8Array | undefined;
+  isFolder(path: string | URL): Promise<boolean>;
+  list(folder: string | URL): Promise<readonly string[]>;
+  join(folder: string | URL, file: string): string;
+  /** Replaces a file: all of it, or nothing. */
+  writeAtomic(path: string, bytes: Uint8Array): Promise<void>;
+}
+
+export type SessionOptions = InferenceSession.SessionOptions;

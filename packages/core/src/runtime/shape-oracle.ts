@@ -1,0 +1,70 @@
+import type { InferenceSession } from 'onnxruntime-common';
+import { GradwareError } from '../errors.js';
+import { filled } from '../graph/constants.js';
+import type { ShapeOracle } from '../graph/infer.js';
+import type { TensorType } from '../graph/value.js';
+import { encodeModel } from '../onnx/encode-model.js';
+import type { DataType, Graph, ValueInfo } from '../onnx/ir.js';
+import type { Runtime } from './runtime.js';
+import { toTensor } from './tensors.js';
+
+/** Lets a stock ONNX Runtime infer shapes: on the host's own processor, whatever the training runs on. */
+export function createShapeOracle(runtime: Runtime, opset: number): ShapeOracle {
+  async function open(graph: Graph): Promise<InferenceSession> {
+    const model = encodeModel({
+      graph,
+      opsets: new Map([
+        ['', opset],
+        ['com.microsoft', 1],
+      ]),
+      irVersion: 10,
+      functions: [],
+      metadata: new Map(),
+      producer: 'gradware',
+    });
+    try {
+      return await runtime.InferenceSession.create(model, {
+        executionProviders: [runtime.defaultProvider],
+        // At this level, chains of Shape, Gather, Concat and Reshape resolve; nothing is fused away.
+        graphOptimizationLevel: 'basic',
+        logSeverityLevel: 3,
+      });
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      throw new GradwareError('INVALID_MODEL', `ONNX Runtime refuses the model: ${reason}`, {
+        cause,
+      });
+    }
+  }
+
+  return {
+    async inference(graph) {
+      const session = await open(graph);
+      const found = new Map<string, ValueInfo>();
+      for (const output of session.outputMetadata)
+        if (output.isTensor)
+          found.set(output.name, {
+            name: output.name,
+            type: output.type as DataType,
+            shape: output.shape,
+          });
+      await session.release();
+      return found;
+    },
+    async execution(graph) {
+      const session = await open(graph);
+      const feeds = Object.fromEntries(
+        graph.inputs.map(({ name, type, shape }) => {
+          const zeros = filled(type as DataType, (shape ?? []) as readonly number[], 0);
+          return [name, toTensor(runtime.Tensor, zeros)];
+        }),
+      );
+      const results = await session.run(feeds);
+      const found = new Map<string, TensorType>();
+      for (const [name, value] of Object.entries(results))
+        if ('dims' in value) found.set(name, { type: value.type as DataType, shape: value.dims });
+      await session.release();
+      return found;
+    },
+  };
+}
