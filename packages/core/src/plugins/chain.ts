@@ -138,7 +138,7 @@ type Hook = (values: readonly Value[], context: PluginContext) => readonly Value
  *  make together, or a cut for the host. */
 function transformOf(
   plugin: GradientPlugin,
-  { builder, registry }: ChainEnvironment,
+  { builder, registry, learningRate }: ChainEnvironment,
   link: Link,
 ): Hook | undefined {
   if (plugin.transform !== undefined)
@@ -155,12 +155,15 @@ function transformOf(
       return decoded;
     };
   if (plugin.transformHost === undefined) return undefined;
-  return (values) => {
+  return (values, context) => {
+    // Declared here, so that the host can read them.
+    for (const name of Object.keys(plugin.settings ?? {})) context.setting(name);
     const index = registry.hosts.length;
     registry.hosts.push({
       plugin,
       id: link.id,
       parameters: values.map((value) => value.parameter ?? ''),
+      learningRate: learningRate.name,
       isActive: link.isActive,
     });
     return builder.emit(

@@ -43,6 +43,8 @@ export interface HostCall {
   readonly plugin: GradientPlugin;
   readonly id: string;
   readonly parameters: readonly string[];
+  /** The scalar that holds the learning rate of its group. */
+  readonly learningRate: string;
   readonly isActive: (step: number) => boolean;
 }
 

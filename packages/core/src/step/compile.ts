@@ -64,7 +64,8 @@ export function compileStep(graph: TrainingGraph, options: CompileOptions): Step
     ...registry.states.values(),
   ];
   const loss = part === 'update' ? undefined : asOutput(builder, graph.loss);
-  const commit = commitStates(builder, registry, all, loss);
+  // Called apart, the halves of a step do as ORT does: what a bad gradient may touch is the chain's business.
+  const commit = commitStates(builder, registry, all, part === 'step' ? loss : undefined);
 
   const states = all.map(({ key, value, init }): StateSpec => {
     const next = commit.next.get(key) ?? value;

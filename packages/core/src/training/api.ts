@@ -1,7 +1,7 @@
 import type { InferenceSession, Tensor } from 'onnxruntime-common';
 import type { Loss } from '../losses/loss.js';
 import type { Provider } from '../lowering/rule.js';
-import type { TensorData } from '../onnx/ir.js';
+import type { TensorData, ValueInfo } from '../onnx/ir.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
 import type { GradientPlugin } from '../plugins/plugin.js';
 import type { Setting } from '../schedules/schedule.js';
@@ -97,6 +97,8 @@ export interface SaveOptions {
 /** Trains one model. The names of onnxruntime-web/training, and what it could not do. */
 export interface TrainingSession {
   readonly trainingInputNames: readonly string[];
+  /** What a training step is fed, with types and shapes; symbolic dimensions as the model names them. */
+  readonly trainingInputs: readonly ValueInfo[];
   readonly trainingOutputNames: readonly string[];
   readonly evalInputNames: readonly string[];
   readonly evalOutputNames: readonly string[];

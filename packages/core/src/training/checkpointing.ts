@@ -1,0 +1,148 @@
+import { readCheckpoint } from '../artifacts/checkpoint.js';
+import type { OptimizerState } from '../artifacts/ort-checkpoint.js';
+import { encodeTrainingState, type TrainingState } from '../artifacts/training-state.js';
+import { writeOrtCheckpoint } from '../artifacts/write-ort-checkpoint.js';
+import { GradwareError } from '../errors.js';
+import { tensorOf } from '../graph/constants.js';
+import type { DataType, TensorData } from '../onnx/ir.js';
+import type { Runtime } from '../runtime/runtime.js';
+import { fromTensor } from '../runtime/tensors.js';
+import type { SaveOptions, Source, TrainingSession } from './api.js';
+import type { ParameterAccess } from './parameters.js';
+import type { Queue } from './queue.js';
+import { readSource } from './read-source.js';
+import type { ModelSource } from './source.js';
+import type { StateStore } from './state-store.js';
+
+export interface Progress {
+  readonly step: number;
+  readonly seed: number;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+interface CheckpointParts {
+  readonly runtime: Runtime;
+  readonly source: ModelSource;
+  readonly store: StateStore;
+  readonly parameters: ParameterAccess;
+  readonly queue: Queue;
+  readonly learningRate: () => number;
+  readonly progress: { read(): Progress; write(next: Progress): void };
+}
+
+const momentumKey = /^optimizer\/(momentum\d+)\/(.+)$/s;
+
+/** Saving a session and going on from what was saved. */
+export function checkpointing(
+  parts: CheckpointParts,
+): Pick<TrainingSession, 'checkpoint' | 'saveCheckpoint' | 'loadCheckpoint'> {
+  const { runtime, source, store, parameters, queue, progress } = parts;
+
+  function encode({
+    format = 'gradware',
+    metadata = {},
+    includeOptimizerState = true,
+  }: SaveOptions): Uint8Array {
+    parameters.demandValues();
+    refuseNonFinite();
+    const { step, seed } = progress.read();
+    // Gradients of a step in progress are no part of a checkpoint, as in ORT.
+    const tensors = new Map([...store.snapshot()].filter(([key]) => !key.startsWith('gradient/')));
+    if (format === 'gradware') return encodeTrainingState({ step, seed, tensors, metadata });
+    const named = (names: readonly string[]) =>
+      new Map(names.map((name) => [name, fromTensor(parameters.get(name))]));
+    return writeOrtCheckpoint({
+      trainable: named(source.trainable),
+      frozen: named([...source.frozen, ...source.statistics]),
+      nominal: false,
+      optimizer: includeOptimizerState ? optimizerState(tensors) : undefined,
+      properties: new Map(),
+    });
+  }
+
+  function optimizerState(tensors: ReadonlyMap<string, TensorData>): OptimizerState {
+    const momentums = new Map<string, Map<string, TensorData>>();
+    for (const [key, tensor] of tensors) {
+      const [, momentum = '', parameter = ''] = momentumKey.exec(key) ?? [];
+      if (parameter === '') continue;
+      const own = momentums.get(parameter) ?? new Map<string, TensorData>();
+      momentums.set(parameter, own.set(momentum, tensor));
+    }
+    const step = Number(tensors.get('optimizer/count')?.data[0] ?? 0);
+    return { step, initialLearningRate: parts.learningRate(), momentums };
+  }
+
+  function refuseNonFinite(): void {
+    for (const name of source.trainable) {
+      const { data, type } = fromTensor(parameters.get(name));
+      if (type !== 'float32' && type !== 'float64') continue;
+      if ((data as Float32Array).every(Number.isFinite)) continue;
+      throw new GradwareError(
+        'NONFINITE_LOSS',
+        `The parameter "${name}" is not finite: it is not saved`,
+        {
+          remedy:
+            'Go on from the last checkpoint, with a guard (skip-nonfinite) or a clip in the chain.',
+        },
+      );
+    }
+  }
+
+  function restore(state: TrainingState, file: string): void {
+    for (const [name, { type, dims }] of source.parameters) {
+      const key = `${source.statistics.includes(name) ? 'statistic' : 'parameter'}/${name}`;
+      const tensor = state.tensors.get(key);
+      if (tensor === undefined) refuse(`The checkpoint has no ${key}`, file);
+      else if (tensor.type !== type || `${tensor.dims}` !== `${dims}`)
+        refuse(
+          `The checkpoint has ${tensor.type}[${tensor.dims}] for ${key}, the model ${type}[${dims}]`,
+          file,
+        );
+    }
+    store.restore(state.tensors);
+    progress.write({ step: state.step, seed: state.seed, metadata: state.metadata });
+    parameters.initialise();
+  }
+
+  return {
+    checkpoint: (options = {}) => queue.add(async () => encode(options)),
+    saveCheckpoint: (path, options = {}) =>
+      queue.add(async () => runtime.files.writeAtomic(path, encode(options))),
+    loadCheckpoint: (from: Source) =>
+      queue.add(async () => {
+        const { bytes, file } = await readSource(runtime.files, from, 'the checkpoint');
+        const read = readCheckpoint(bytes, { file });
+        if (read.format === 'gradware') return restore(read.state, file);
+        const { trainable, frozen, nominal, optimizer } = read.checkpoint;
+        if (nominal) refuse('A nominal checkpoint has no values to load', file);
+        const tensors = new Map<string, TensorData>();
+        for (const [name, tensor] of [...trainable, ...frozen])
+          tensors.set(
+            `${source.statistics.includes(name) ? 'statistic' : 'parameter'}/${name}`,
+            tensor,
+          );
+        for (const [key, tensor] of optimizerTensors(optimizer)) tensors.set(key, tensor);
+        const { seed } = progress.read();
+        restore({ step: optimizer?.step ?? 0, seed, tensors, metadata: {} }, file);
+      }),
+  };
+}
+
+function refuse(problem: string, where: string): never {
+  throw new GradwareError('INVALID_CHECKPOINT', problem, {
+    where,
+    remedy: 'Use a checkpoint of this very model.',
+  });
+}
+
+/** What ORT keeps of an optimizer, under the keys of the state store. */
+export function optimizerTensors(
+  state: OptimizerState | undefined,
+): ReadonlyMap<string, TensorData> {
+  const tensors = new Map<string, TensorData>();
+  if (state === undefined) return tensors;
+  tensors.set('optimizer/count', tensorOf('int32' as DataType, [state.step], []));
+  for (const [parameter, own] of state.momentums)
+    for (const [momentum, tensor] of own) tensors.set(`optimizer/${momentum}/${parameter}`, tensor);
+  return tensors;
+}

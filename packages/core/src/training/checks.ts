@@ -1,0 +1,111 @@
+import type { Tensor } from 'onnxruntime-common';
+import { GradwareError } from '../errors.js';
+import type { GraphBuilder } from '../graph/builder.js';
+import { int, type Value } from '../graph/value.js';
+import type { ValueInfo } from '../onnx/ir.js';
+import { nearest } from '../options/nearest.js';
+import type { Feeds } from './api.js';
+
+/** Checks the names, types and shapes of what a user feeds against what the model declares.
+ *  @throws GradwareError INVALID_DATA */
+export function checkFeeds(feeds: Feeds, wanted: readonly ValueInfo[]): readonly Value[] {
+  const names = wanted.map(({ name }) => name);
+  for (const name of Object.keys(feeds))
+    if (!names.includes(name)) {
+      const near = nearest(name, names);
+      throw new GradwareError('INVALID_DATA', `The model has no input "${name}"`, {
+        remedy:
+          near.length > 0
+            ? `Did you mean ${near.join(' or ')}?`
+            : `Its inputs are ${names.join(', ')}.`,
+      });
+    }
+  return wanted.map((info) => checkFeed(info, feeds[info.name]));
+}
+
+function checkFeed({ name, type, shape }: ValueInfo, tensor: Tensor | undefined): Value {
+  if (tensor === undefined)
+    throw new GradwareError('INVALID_DATA', `Nothing is fed for the input "${name}"`, {
+      remedy: `Feed ${type ?? 'a tensor'}[${shape ?? '...'}].`,
+    });
+  const dims = tensor.dims;
+  const fits =
+    shape === undefined ||
+    (shape.length === dims.length &&
+      shape.every((dim, i) => typeof dim !== 'number' || dim === dims[i]));
+  if ((type !== undefined && type !== tensor.type) || !fits)
+    throw new GradwareError(
+      'INVALID_DATA',
+      `The input "${name}" is ${type}[${shape?.map((dim) => dim ?? '?')}], not ${tensor.type}[${dims}]`,
+      {
+        remedy: 'Convert the data to the type and shape of the input.',
+      },
+    );
+  return { name, type: tensor.type as Value['type'], shape: dims };
+}
+
+/** A user input that holds class labels. */
+export interface LabelInput {
+  readonly input: string;
+  readonly classes: number;
+  readonly ignored: number | undefined;
+}
+
+const passThrough = new Set(['Identity', 'Cast', 'Reshape', 'Squeeze', 'Unsqueeze', 'Flatten']);
+
+/** Finds the inputs that a cross entropy reads as labels: out of range, they would read memory that is not theirs,
+ *  or fail without a name. */
+export function findLabels(builder: GraphBuilder, inputs: readonly Value[]): readonly LabelInput[] {
+  const fed = new Set(inputs.map(({ name }) => name));
+  return builder.nodes.flatMap((node): LabelInput[] => {
+    if (
+      !/^(SoftmaxCrossEntropyLoss|SoftmaxCrossEntropyLossInternal|NegativeLogLikelihoodLoss)$/.test(
+        node.opType,
+      )
+    )
+      return [];
+    const scores = builder.values.get(node.inputs[0] ?? '');
+    let input = node.inputs[1] ?? '';
+    for (
+      let made = builder.producer(input);
+      made !== undefined && passThrough.has(made.opType);
+      made = builder.producer(input)
+    )
+      input = made.inputs[0] ?? '';
+    if (scores === undefined || !fed.has(input)) return [];
+    const { ignore_index: given } = node.attributes;
+    // ORT's kernels take an absent ignore_index for -1.
+    return [
+      {
+        input,
+        classes: scores.shape[1] ?? 0,
+        ignored: given === undefined ? -1 : int(node.attributes, 'ignore_index', -1),
+      },
+    ];
+  });
+}
+
+/** @throws GradwareError INVALID_DATA naming the first label out of range and its row */
+export function checkLabels(
+  labels: readonly LabelInput[],
+  feeds: Feeds,
+  done: WeakSet<object>,
+): void {
+  for (const { input, classes, ignored } of labels) {
+    const tensor = feeds[input];
+    if (tensor === undefined || done.has(tensor)) continue;
+    const data = tensor.data as ArrayLike<number | bigint>;
+    for (let row = 0; row < data.length; row++) {
+      const label = Number(data[row]);
+      if ((label >= 0 && label < classes) || label === ignored) continue;
+      throw new GradwareError(
+        'INVALID_DATA',
+        `The label ${label} is out of range: the model has ${classes} classes, 0 to ${classes - 1}`,
+        {
+          where: `input "${input}", element ${row}`,
+        },
+      );
+    }
+    done.add(tensor);
+  }
+}

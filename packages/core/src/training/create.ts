@@ -1,0 +1,76 @@
+import picomatch from 'picomatch';
+import { GradwareError } from '../errors.js';
+import { adamw } from '../optimizers/adamw.js';
+import type { Optimizer } from '../optimizers/optimizer.js';
+import type { GradientPlugin } from '../plugins/plugin.js';
+import type { Runtime } from '../runtime/runtime.js';
+import { createShapeOracle } from '../runtime/shape-oracle.js';
+import type { Setting } from '../schedules/schedule.js';
+import type { TrainingOptions, TrainingSession } from './api.js';
+import { optimizerTensors } from './checkpointing.js';
+import { loadSource, type Trainable } from './load.js';
+import { chooseProvider } from './providers.js';
+import { createSession } from './session.js';
+
+/** What the container has registered: it stands behind what the options say. */
+export interface Registered {
+  readonly runtime: Runtime;
+  readonly plugins: readonly GradientPlugin[];
+  readonly optimizer: Optimizer | undefined;
+  readonly schedule: Setting | undefined;
+  readonly warn: (message: string) => void;
+}
+
+/** Loads a model, lays out the chain and opens a session.
+ *  @throws GradwareError for anything that cannot work, before anything is trained */
+export async function createTrainingSession(
+  given: Trainable,
+  options: TrainingOptions,
+  registered: Registered,
+): Promise<TrainingSession> {
+  const { runtime } = registered;
+  const { seed = 0, signal } = options;
+  if (!Number.isInteger(seed) || seed < 0 || seed > 0xffffffff)
+    throw new GradwareError(
+      'INVALID_OPTION',
+      `The seed must be a whole number from 0 to 2^32 - 1, not ${seed}`,
+    );
+  if (signal?.aborted)
+    throw new GradwareError('ABORTED', 'Stopped on request', { cause: signal.reason });
+  const source = await loadSource(runtime.files, given, options, createShapeOracle(runtime, 21));
+  const { provider, refused } = await chooseProvider(
+    runtime,
+    options.executionProviders ?? [runtime.defaultProvider],
+  );
+  const optimizer = options.optimizer ?? registered.optimizer ?? source.optimizer ?? adamw();
+  const warnings = [
+    ...source.warnings,
+    ...refused.map((reason) => `A provider does not work here: ${reason}`),
+  ];
+  for (const warning of warnings) registered.warn(warning);
+  return createSession({
+    runtime,
+    source,
+    plugins: [...registered.plugins, ...(options.plugins ?? [])],
+    optimizer,
+    learningRate:
+      options.learningRate ??
+      registered.schedule ??
+      source.defaultLearningRate ??
+      optimizer.defaultLearningRate,
+    provider,
+    seed,
+    wantsMetric: metricFilter(options.metrics),
+    sessionOptions: { logSeverityLevel: 3, ...options.session, executionProviders: [provider] },
+    warnings,
+    initialState:
+      options.optimizer === undefined ? optimizerTensors(source.optimizerState) : new Map(),
+  });
+}
+
+function metricFilter(wanted: TrainingOptions['metrics']): (name: string) => boolean {
+  if (wanted === undefined || wanted === true) return () => true;
+  if (wanted === false) return () => false;
+  const matches = picomatch([...wanted], { bash: true, dot: true });
+  return (name) => matches(name);
+}

@@ -1,0 +1,341 @@
+import type { Tensor } from 'onnxruntime-common';
+import { GradwareError } from '../errors.js';
+import type { Provider } from '../lowering/rule.js';
+import type { TensorData } from '../onnx/ir.js';
+import type { Optimizer } from '../optimizers/optimizer.js';
+import { assignIds } from '../plugins/chain.js';
+import type { GradientPlugin } from '../plugins/plugin.js';
+import type { LiveSettings } from '../plugins/registry.js';
+import type { Runtime, SessionOptions } from '../runtime/runtime.js';
+import { fromTensor, toTensor } from '../runtime/tensors.js';
+import { type Setting, valueAt } from '../schedules/schedule.js';
+import { names, type Part, type StepProgram } from '../step/program.js';
+import type { Feeds, Rows, RunOptions, StepResult, StepsResult, TrainingSession } from './api.js';
+import { checkpointing } from './checkpointing.js';
+import { checkFeeds, checkLabels } from './checks.js';
+import { createCompiler } from './compiler.js';
+import { createEvaluation } from './eval-model.js';
+import type { RunResult } from './executor.js';
+import { parameterAccess } from './parameters.js';
+import { createQueue } from './queue.js';
+import { createSettings } from './settings.js';
+import type { ModelSource } from './source.js';
+import { batchDims, isRows, rowFeeds, stackBatches, takeRows } from './stack.js';
+import { createStateStore } from './state-store.js';
+
+export interface SessionParts {
+  readonly runtime: Runtime;
+  readonly source: ModelSource;
+  readonly plugins: readonly GradientPlugin[];
+  readonly optimizer: Optimizer;
+  readonly learningRate: Setting;
+  readonly provider: Provider;
+  readonly seed: number;
+  readonly wantsMetric: (name: string) => boolean;
+  readonly sessionOptions: SessionOptions;
+  readonly warnings: readonly string[];
+  /** State of the optimizer that came with the artifacts, by key. */
+  readonly initialState: ReadonlyMap<string, TensorData>;
+}
+
+/** A session over a model that is loaded and a chain that is laid out. */
+export function createSession(parts: SessionParts): TrainingSession {
+  const { runtime, source, plugins, provider } = parts;
+  const live: LiveSettings = new Map([
+    ['learningRate', { setting: parts.learningRate, kind: undefined }],
+  ]);
+  const ids = assignIds(plugins);
+  const store = createStateStore(runtime);
+  const queue = createQueue();
+  const checked = new WeakSet<object>();
+  const parameters = parameterAccess(runtime, source, store);
+  const group = {
+    name: '',
+    parameters: source.trainable,
+    plugins,
+    ids,
+    optimizer: parts.optimizer,
+  };
+  const compiler = createCompiler({ ...parts, store, live, groups: [group] });
+  const evaluation = createEvaluation(runtime, source, parameters, parts.sessionOptions);
+  const settings = createSettings(live, group);
+  let step = 0;
+  let seed = parts.seed;
+  let accumulating = false;
+  let metadata: Readonly<Record<string, string>> = {};
+  store.restore(parts.initialState);
+  parameters.initialise();
+
+  /** Where the host must look in between, every step is a run of its own. */
+  const loops =
+    provider !== 'webgpu' && !plugins.some((plugin) => plugin.transformHost !== undefined);
+
+  async function run(
+    part: Part,
+    given: readonly Feeds[] | Rows,
+    feeding: StepProgram['feeding'],
+    feeds: Feeds,
+    count: number,
+    signal: AbortSignal | undefined,
+  ): Promise<{ readonly program: StepProgram; readonly result: RunResult }> {
+    parameters.demandValues();
+    const inputs = part === 'update' ? [] : checkShapes(given);
+    const compiled = await compiler.get(part, feeding, inputs);
+    for (const own of isRows(given) ? [given.data] : given)
+      checkLabels(compiled.labels, own, checked);
+    const frozen = parameters.frozenTensors();
+    const result = await compiled.executor.run({ from: step, count, seed, feeds, frozen, signal });
+    return { program: compiled.executor.program, result };
+  }
+
+  function checkShapes(given: readonly Feeds[] | Rows) {
+    const shaped = batchDims(given).map(
+      ([name, type, dims]) => [name, { type, dims } as Tensor] as const,
+    );
+    return checkFeeds(Object.fromEntries(shaped), source.inputs);
+  }
+
+  function refuseDivergence(at: number, loss: number): never {
+    throw new GradwareError('NONFINITE_LOSS', `The loss is ${loss} at step ${at}`, {
+      remedy:
+        'Parameters are as they were before this step. Lower the learning rate, clip the gradients (norm-clip), or look at the data of this step.',
+    });
+  }
+
+  async function single(feeds: Feeds, signal: AbortSignal | undefined): Promise<StepResult> {
+    const { program, result } = await run('step', [feeds], 'single', feeds, 1, signal);
+    const number = (name: string | undefined) =>
+      name === undefined ? Number.NaN : Number(result.values[name]?.data[0]);
+    const loss = number(program.loss);
+    const dropped = program.dropped !== undefined && number(program.dropped) !== 0;
+    if (!Number.isFinite(loss) && !dropped) refuseDivergence(step, loss);
+    step += 1;
+    const metrics: Record<string, number> = { ...result.hostMetrics };
+    for (const [name, output] of program.metrics) metrics[name] = number(output);
+    const outputs = Object.fromEntries(
+      program.outputs.map((name, i) => [
+        source.outputNames[i + 1] ?? name,
+        result.values[name] as Tensor,
+      ]),
+    );
+    return { loss, metrics, dropped, outputs };
+  }
+
+  async function looped(
+    given: readonly Feeds[] | Rows,
+    count: number,
+    signal: AbortSignal | undefined,
+  ): Promise<StepsResult> {
+    const feeding = isRows(given) ? 'rows' : 'batches';
+    const feeds = isRows(given) ? rowFeeds(runtime, given) : stackBatches(runtime, given);
+    const { program, result } = await run('step', given, feeding, feeds, count, signal);
+    const collected = (name: string | undefined) =>
+      name === undefined ? undefined : (result.values[names.collected(name)] as Tensor);
+    const losses = Float32Array.from(collected(program.loss)?.data as Float32Array);
+    const drops = collected(program.dropped)?.data as Uint8Array | undefined;
+    const dropped = Array.from(losses, (_, i) => drops !== undefined && drops[i] !== 0);
+    const bad = losses.findIndex((loss, i) => !Number.isFinite(loss) && !dropped[i]);
+    if (bad >= 0) {
+      step += bad;
+      refuseDivergence(step, losses[bad] ?? Number.NaN);
+    }
+    step += count;
+    const metrics = Object.fromEntries(
+      [...program.metrics].map(([name, output]) => [
+        name,
+        Float32Array.from(collected(output)?.data as Float32Array),
+      ]),
+    );
+    return { losses, metrics, dropped };
+  }
+
+  async function oneByOne(
+    given: readonly Feeds[] | Rows,
+    signal: AbortSignal | undefined,
+  ): Promise<StepsResult> {
+    const results: StepResult[] = [];
+    for (let k = 0; k < (isRows(given) ? given.rows : given).length; k++) {
+      signal?.throwIfAborted();
+      const batch = isRows(given)
+        ? takeRows(runtime, given.data, given.rows[k] ?? [])
+        : (given[k] as Feeds);
+      results.push(await single(batch, signal));
+    }
+    const keys = Object.keys(results[0]?.metrics ?? {});
+    return {
+      losses: Float32Array.from(results, ({ loss }) => loss),
+      metrics: Object.fromEntries(
+        keys.map((key) => [
+          key,
+          Float32Array.from(results, ({ metrics }) => metrics[key] ?? Number.NaN),
+        ]),
+      ),
+      dropped: results.map((result) => result.dropped),
+    };
+  }
+
+  /** Batches of one shape in a row share a run. */
+  function chunksOfOneShape(batches: readonly Feeds[]): readonly (readonly Feeds[])[] {
+    const chunks: Feeds[][] = [];
+    let last = '';
+    for (const batch of batches) {
+      const shape = Object.entries(batch)
+        .map(([name, { dims }]) => `${name}[${dims}]`)
+        .join();
+      if (shape === last) chunks.at(-1)?.push(batch);
+      else chunks.push([batch]);
+      last = shape;
+    }
+    return chunks;
+  }
+
+  async function many(
+    given: readonly Feeds[] | Rows,
+    signal: AbortSignal | undefined,
+  ): Promise<StepsResult> {
+    const chunks = isRows(given) ? [given] : chunksOfOneShape(given);
+    const results: StepsResult[] = [];
+    for (const chunk of chunks) {
+      signal?.throwIfAborted();
+      const count = isRows(chunk) ? chunk.rows.length : chunk.length;
+      results.push(await (loops ? looped(chunk, count, signal) : oneByOne(chunk, signal)));
+    }
+    return joined(results);
+  }
+
+  return {
+    trainingInputNames: source.inputs.map(({ name }) => name),
+    trainingInputs: source.inputs,
+    trainingOutputNames: source.outputNames,
+    evalInputNames: source.evalInputs,
+    evalOutputNames: source.evalOutputs,
+    provider,
+    warnings: parts.warnings,
+    trainableNames: source.trainable,
+    frozenNames: [...source.frozen, ...source.statistics],
+    get stepCount() {
+      return step;
+    },
+    get learningRate() {
+      return settings.get('learningRate');
+    },
+    set learningRate(value) {
+      settings.set('learningRate', value);
+    },
+    settings,
+    get metadata() {
+      return metadata;
+    },
+    step: (batch, options) => queue.add(() => single(batch, options?.signal), options?.signal),
+    steps: (given, options) => queue.add(() => many(given, options?.signal), options?.signal),
+    runTrainStep: (feeds, fetches, options) => {
+      const { signal } = runOptions(fetches, options);
+      return queue.add(async () => {
+        const resets = toTensor(runtime.Tensor, {
+          type: 'bool',
+          data: Uint8Array.of(accumulating ? 0 : 1),
+          dims: [],
+        });
+        const { program, result } = await run(
+          'backward',
+          [feeds],
+          'single',
+          { ...feeds, [names.reset]: resets },
+          1,
+          signal,
+        );
+        accumulating = true;
+        const wanted = [program.loss ?? '', ...program.outputs];
+        return Object.fromEntries(
+          wanted.map((name, i) => [source.outputNames[i] ?? name, result.values[name] as Tensor]),
+        );
+      }, signal);
+    },
+    runOptimizerStep: (options) =>
+      queue.add(async () => {
+        if (!source.trainable.every((name) => store.get(`gradient/${name}`) !== undefined))
+          throw new GradwareError('INVALID_OPTION', 'There are no gradients yet', {
+            remedy: 'Call runTrainStep first.',
+          });
+        await run('update', [], 'single', {}, 1, options?.signal);
+        step += 1;
+      }, options?.signal),
+    runEvalStep: (feeds, fetches, options) => {
+      const { signal } = runOptions(fetches, options);
+      return queue.add(() => {
+        parameters.demandValues();
+        return evaluation.run(feeds);
+      }, signal);
+    },
+    lazyResetGrad: () =>
+      queue.add(async () => {
+        accumulating = false;
+      }),
+    gradients: () =>
+      queue.add(
+        async () =>
+          new Map(
+            source.trainable.flatMap((name) => {
+              const tensor = store.get(`gradient/${name}`);
+              return tensor === undefined ? [] : [[name, copyOf(runtime, tensor)] as const];
+            }),
+          ),
+      ),
+    getParametersSize: async (trainableOnly = true) => parameters.size(trainableOnly),
+    getContiguousParameters: (trainableOnly = true) =>
+      queue.add(async () => parameters.contiguous(trainableOnly)),
+    loadParametersBuffer: (buffer, trainableOnly = true) =>
+      queue.add(async () => parameters.load(buffer, trainableOnly)),
+    getParameter: (name) => queue.add(async () => copyOf(runtime, parameters.get(name))),
+    setParameter: (name, value) => queue.add(async () => parameters.set(name, value)),
+    exportModel: (options) => queue.add(async () => evaluation.export(options?.outputs)),
+    ...checkpointing({
+      runtime,
+      source,
+      store,
+      parameters,
+      queue,
+      learningRate: () => valueAt(settings.get('learningRate'), step),
+      progress: {
+        read: () => ({ step, seed, metadata }),
+        write: (next) => {
+          ({ step, seed, metadata } = next);
+          accumulating = false;
+        },
+      },
+    }),
+    release: () =>
+      queue.close(async () => {
+        await compiler.release();
+        await evaluation.release();
+        store.clear();
+      }),
+  };
+}
+
+function copyOf(runtime: Runtime, tensor: Tensor): Tensor {
+  const { type, dims, data } = fromTensor(tensor);
+  return toTensor(runtime.Tensor, { type, dims, data: data.slice() as typeof data });
+}
+
+/** onnxruntime-web/training took fetches (which training ignores here) before options, either left out. */
+function runOptions(fetches: unknown, options: RunOptions | undefined): RunOptions {
+  if (options !== undefined) return options;
+  const first = fetches as { readonly signal?: unknown } | undefined;
+  return first?.signal instanceof AbortSignal ? { signal: first.signal } : {};
+}
+
+function joined(results: readonly StepsResult[]): StepsResult {
+  const [only, second] = results;
+  if (only !== undefined && second === undefined) return only;
+  const flat = (arrays: readonly (Float32Array | undefined)[]) =>
+    Float32Array.from(arrays.flatMap((array) => Array.from(array ?? [])));
+  const keys = Object.keys(only?.metrics ?? {});
+  return {
+    losses: flat(results.map(({ losses }) => losses)),
+    metrics: Object.fromEntries(
+      keys.map((key) => [key, flat(results.map(({ metrics }) => metrics[key]))]),
+    ),
+    dropped: results.flatMap(({ dropped }) => dropped),
+  };
+}
