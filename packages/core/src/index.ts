@@ -2,14 +2,56 @@ export * from './errors.js';
 export type { Op } from './graph/builder.js';
 export type { State, StateOptions } from './graph/state.js';
 export { elementCount, sameShape, type TensorType, type Value } from './graph/value.js';
+export type { Provider } from './lowering/rule.js';
 export { elementTypes } from './onnx/element-types.js';
 export { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from './onnx/float16.js';
 export type { DataType, Dim, TypedArray } from './onnx/ir.js';
+export {
+  bceWithLogits,
+  crossEntropy,
+  huber,
+  l1,
+  losses,
+  mse,
+  output,
+} from './losses/index.js';
+export * from './losses/loss.js';
 export { adam, adamw } from './optimizers/adamw.js';
 export * from './optimizers/optimizer.js';
 export { sgd } from './optimizers/sgd.js';
+export { nearest } from './options/nearest.js';
 export * from './options/options.js';
 export { parseSchedule, scheduleUsage } from './options/parse-schedule.js';
 export * from './plugins/plugin.js';
+export type { Runtime } from './runtime/runtime.js';
 export { schedules } from './schedules/index.js';
 export { type Schedule, type Setting, valueAt } from './schedules/schedule.js';
+export type {
+  ArtifactFiles,
+  ExportOptions,
+  Feeds,
+  Rows,
+  RunOptions,
+  SaveOptions,
+  Source,
+  StepResult,
+  StepsResult,
+  TrainingOptions,
+} from './training/api.js';
+export {
+  GRADIENT_PLUGIN,
+  LOGGER,
+  type Logger,
+  OPTIMIZER,
+  RUNTIME,
+  SCHEDULE,
+} from './training/tokens.js';
+export { type Evaluation, type EvaluationOptions, evaluate } from './training/evaluation.js';
+export {
+  type EpochEvent,
+  type Position,
+  type StepsEvent,
+  type TrainerOptions,
+  type TrainingEvent,
+  train,
+} from './training/trainer.js';

@@ -1,0 +1,67 @@
+import 'reflect-metadata';
+import { container, type DependencyContainer } from 'tsyringe';
+import type { Optimizer } from './optimizers/optimizer.js';
+import type { GradientPlugin } from './plugins/plugin.js';
+import type { Runtime } from './runtime/runtime.js';
+import type { Setting } from './schedules/schedule.js';
+import type {
+  ArtifactFiles,
+  TrainingSession as Session,
+  Source,
+  TrainingOptions,
+} from './training/api.js';
+import { createTrainingSession } from './training/create.js';
+import {
+  GRADIENT_PLUGIN,
+  LOGGER,
+  type Logger,
+  OPTIMIZER,
+  RUNTIME,
+  SCHEDULE,
+} from './training/tokens.js';
+
+export interface CreateOptions extends TrainingOptions {
+  /** Where plugins, optimizer, schedule, runtime and logger are looked up. Default: tsyringe's global container. */
+  readonly container?: DependencyContainer | undefined;
+}
+
+/** `resolveAll` throws where nothing is registered: here that is an empty chain. */
+function registeredAll<T>(from: DependencyContainer, token: symbol): readonly T[] {
+  return from.isRegistered(token, true) ? from.resolveAll<T>(token) : [];
+}
+
+function registeredOne<T>(from: DependencyContainer, token: symbol): T | undefined {
+  return from.isRegistered(token, true) ? from.resolve<T>(token) : undefined;
+}
+
+/** Opens sessions on the runtime that a front door binds. Each session resolves what it needs in a child container of
+ *  its own: services that are scoped to the container live as long as the session.
+ *
+ *  The chain is what is registered under GRADIENT_PLUGIN, in order, then `options.plugins`. */
+export function trainingSessions(bound: Runtime) {
+  return {
+    /** @throws GradwareError for anything that cannot work, before anything is trained */
+    async create(
+      model: Source | ArtifactFiles,
+      { container: parent = container, ...options }: CreateOptions = {},
+    ): Promise<Session> {
+      const own = parent.createChildContainer();
+      const logger = registeredOne<Logger>(own, LOGGER);
+      const session = await createTrainingSession(model, options, {
+        runtime: registeredOne<Runtime>(own, RUNTIME) ?? bound,
+        plugins: registeredAll<GradientPlugin>(own, GRADIENT_PLUGIN),
+        optimizer: registeredOne<Optimizer>(own, OPTIMIZER),
+        schedule: registeredOne<Setting>(own, SCHEDULE),
+        warn: (message) => logger?.warn(message),
+      });
+      const release = session.release;
+      session.release = async () => {
+        await release();
+        await own.dispose();
+      };
+      return session;
+    },
+  };
+}
+
+export { container };
