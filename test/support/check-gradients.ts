@@ -309,19 +309,27 @@ function roundTo(precision: Precision, values: Numbers): Numbers {
   return precision === 'float64' ? values : values.map((list) => list.map(Math.fround));
 }
 
-/** The same gradients by ORT's own training kernels, and by what we lower them to on stock ONNX Runtime;
- *  undefined where the backward pass uses none of those kernels. */
-export async function compareWithOrt(
-  checked: GradientCase,
-): Promise<readonly { readonly ours: TensorData; readonly theirs: TensorData }[] | undefined> {
-  const compiled = compile(checked, 'float32');
-  const { builder, inputs, values, gradients } = compiled;
-  const nodes = prune(
+/** The nodes that the gradients need, before they are lowered. */
+function inDialect({ builder, gradients }: Compiled): readonly Node[] {
+  return prune(
     builder.nodes,
     gradients.map((gradient) => gradient.name),
   );
-  if (!nodes.some((node) => isTrainingOp(node.opType, node.domain))) return undefined;
-  const bytes = encode(compiled, nodes, gradients);
+}
+
+/** Whether the backward pass of a case is written with kernels that only ORT's training runtime has. */
+export function usesTrainingOps(checked: GradientCase): boolean {
+  const nodes = inDialect(compile(checked, 'float32'));
+  return nodes.some((node) => isTrainingOp(node.opType, node.domain));
+}
+
+/** The same gradients by ORT's own training kernels, and by what we lower them to on stock ONNX Runtime. */
+export async function compareWithOrt(
+  checked: GradientCase,
+): Promise<readonly { readonly ours: TensorData; readonly theirs: TensorData }[]> {
+  const compiled = compile(checked, 'float32');
+  const { inputs, values, gradients } = compiled;
+  const bytes = encode(compiled, inDialect(compiled), gradients);
   const ort = await loadOrtTraining();
   const session = await ort.InferenceSession.create(bytes, { graphOptimizationLevel: 'disabled' });
   const feeds: Record<string, OrtTensor> = {};
