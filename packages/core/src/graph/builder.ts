@@ -57,6 +57,8 @@ export interface GraphBuilder {
   producer(value: Value | string): Node | undefined;
   constant(value: Value | string): TensorData | undefined;
   fresh(hint: string): string;
+  /** Lets every node that uses one value use another. */
+  redirect(from: Value, to: Value): void;
   /** Everything emitted inside `run` is named `<scope>/...`. */
   scoped<Result>(scope: string, run: () => Result): Result;
   /** Takes away and returns the nodes emitted since `mark` (a former `nodes.length`). */
@@ -245,6 +247,14 @@ export function createBuilder(): GraphBuilder {
     producer: (value) => producers.get(typeof value === 'string' ? value : value.name),
     constant,
     fresh,
+    redirect({ name: from }, { name: to }) {
+      nodes.forEach((node, i) => {
+        if (!node.inputs.includes(from)) return;
+        const inputs = node.inputs.map((name) => (name === from ? to : name));
+        nodes[i] = { ...node, inputs };
+        for (const output of node.outputs) if (output !== '') producers.set(output, nodes[i]);
+      });
+    },
     scoped,
     takeSince: (mark) => nodes.splice(mark),
   };

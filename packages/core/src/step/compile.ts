@@ -1,10 +1,8 @@
 import type { GraphBuilder } from '../graph/builder.js';
-import { sortNodes } from '../graph/order.js';
 import { uniform } from '../graph/random.js';
 import type { Value } from '../graph/value.js';
 import { lower } from '../lowering/lower.js';
 import type { Provider } from '../lowering/rule.js';
-import type { Node } from '../onnx/ir.js';
 import { type Chain, createChain } from '../plugins/chain.js';
 import {
   createRegistry,
@@ -45,13 +43,11 @@ export function compileStep(graph: TrainingGraph, options: CompileOptions): Step
   const step = stepScalar(builder, registry, 'step', 'int32', (at) => at);
   const chains = createChains(builder, registry, options, step, seed);
 
-  const seeds =
-    part === 'update'
-      ? new Map<string, string>()
-      : seedGradient(
-          graph,
-          chains.map(({ chain }) => chain),
-        );
+  if (part !== 'update')
+    seedGradient(
+      graph,
+      chains.map(({ chain }) => chain),
+    );
   const records =
     part === 'backward'
       ? accumulateGradients(graph)
@@ -87,7 +83,7 @@ export function compileStep(graph: TrainingGraph, options: CompileOptions): Step
   ]);
   const random = (shape: readonly number[], key: string) =>
     uniform(builder.op, { shape, seed, step, key });
-  const nodes = renameInputs(lower(builder, roots, { provider: options.provider, random }), seeds);
+  const nodes = lower(builder, roots, { provider: options.provider, random });
   const body = { builder, nodes, states, collected, seed, hosts: registry.hosts };
   return {
     part,
@@ -130,27 +126,11 @@ function createChains(
   });
 }
 
-/** Lets the plugins replace the gradient of the loss. Returns what has to be renamed for it. */
-function seedGradient(
-  { builder, seed }: TrainingGraph,
-  chains: readonly Chain[],
-): ReadonlyMap<string, string> {
+/** Lets the plugins replace the gradient of the loss that the backward pass starts from. */
+function seedGradient({ builder, seed }: TrainingGraph, chains: readonly Chain[]): void {
   const one = builder.op.filled(seed, 1);
   const seeded = chains.reduce((current, chain) => chain.seed(current), one);
-  return seeded.name === one.name ? new Map() : new Map([[seed.name, seeded.name]]);
-}
-
-function renameInputs(
-  nodes: readonly Node[],
-  renamed: ReadonlyMap<string, string>,
-): readonly Node[] {
-  if (renamed.size === 0) return nodes;
-  return sortNodes(
-    nodes.map((node) => ({
-      ...node,
-      inputs: node.inputs.map((name) => renamed.get(name) ?? name),
-    })),
-  );
+  if (seeded.name !== one.name) builder.redirect(seed, seeded);
 }
 
 /** An output has to be made by a node: not an input, not a constant. */

@@ -17,7 +17,8 @@ export interface Run {
   readonly seed: number;
   /** User inputs under the names that the program gives them. */
   readonly feeds: Readonly<Tensors>;
-  readonly frozen: ReadonlyMap<string, Tensor>;
+  /** All by name; those that the program changes are taken from the store. */
+  readonly parameters: ReadonlyMap<string, Tensor>;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -48,13 +49,12 @@ export async function createExecutor(
   const isLoop = program.feeding !== 'single';
 
   function feedsOf(run: Run): Tensors {
-    const feeds: Tensors = { ...run.feeds };
+    const feeds: Tensors = { ...Object.fromEntries(run.parameters), ...run.feeds };
     for (const spec of program.states) {
       const tensor = store.demand(spec);
       feeds[spec.value.name] = tensor;
       feeds[names.initial(spec.value.name)] = tensor;
     }
-    for (const [name, tensor] of run.frozen) feeds[name] = tensor;
     for (const { value, at } of program.scalars) {
       const numbers = Array.from({ length: run.count }, (_, i) => at(run.from + i));
       const dims = isLoop ? [run.count] : [];

@@ -17,7 +17,6 @@ export interface ParameterAccess {
   demandValues(): void;
   get(name: string): Tensor;
   set(name: string, value: Tensor | TensorData): void;
-  frozenTensors(): ReadonlyMap<string, Tensor>;
   /** Everything by name: trainable, frozen, running statistics. */
   all(): ReadonlyMap<string, Tensor>;
   size(trainableOnly: boolean): number;
@@ -107,7 +106,6 @@ export function parameterAccess(
       const copy = { ...given, data: given.data.slice() as typeof given.data };
       store.set(keyOf(name), toTensor(runtime.Tensor, copy));
     },
-    frozenTensors: () => new Map(source.frozen.map((name) => [name, get(name)])),
     all: () => new Map([...source.parameters.keys()].map((name) => [name, get(name)])),
     size,
     contiguous(trainableOnly) {

@@ -83,8 +83,14 @@ export function createSession(parts: SessionParts): TrainingSession {
     const compiled = await compiler.get(part, feeding, inputs);
     for (const own of isRows(given) ? [given.data] : given)
       checkLabels(compiled.labels, own, checked);
-    const frozen = parameters.frozenTensors();
-    const result = await compiled.executor.run({ from: step, count, seed, feeds, frozen, signal });
+    const result = await compiled.executor.run({
+      from: step,
+      count,
+      seed,
+      feeds,
+      parameters: parameters.all(),
+      signal,
+    });
     return { program: compiled.executor.program, result };
   }
 
@@ -253,11 +259,16 @@ export function createSession(parts: SessionParts): TrainingSession {
     },
     runOptimizerStep: (options) =>
       queue.add(async () => {
-        if (!source.trainable.every((name) => store.get(`gradient/${name}`) !== undefined))
-          throw new GradwareError('INVALID_OPTION', 'There are no gradients yet', {
-            remedy: 'Call runTrainStep first.',
-          });
-        await run('update', [], 'single', {}, 1, options?.signal);
+        const gradients: Record<string, Tensor> = {};
+        for (const key of source.trainable.map((name) => `gradient/${name}`)) {
+          const tensor = store.get(key);
+          if (tensor === undefined)
+            throw new GradwareError('INVALID_OPTION', 'There are no gradients yet', {
+              remedy: 'Call runTrainStep first.',
+            });
+          gradients[key] = tensor;
+        }
+        await run('update', [], 'single', gradients, 1, options?.signal);
         step += 1;
       }, options?.signal),
     runEvalStep: (feeds, fetches, options) => {
