@@ -1,11 +1,11 @@
 import { GradwareError } from '../errors.js';
 import type { GraphBuilder } from '../graph/builder.js';
-import { gradware, isStockOp } from '../graph/dialect.js';
+import { gradware, isStockOp, isTrainingOp } from '../graph/dialect.js';
 import { sortNodes } from '../graph/order.js';
 import { sameShape, type Value } from '../graph/value.js';
-import type { Node } from '../onnx/ir.js';
+import type { Node, TensorData } from '../onnx/ir.js';
 import { usedNames } from '../onnx/names.js';
-import type { Inputs, LoweringContext, Producer, Provider } from './rule.js';
+import type { Inputs, LoweringContext, LoweringRule, Producer, Provider } from './rule.js';
 import { loweringRuleOf } from './rules/index.js';
 
 export interface LowerOptions {
@@ -17,7 +17,7 @@ export interface LowerOptions {
 /** Whether a node can reach ONNX Runtime, as it is or lowered. */
 export function canLower(node: Node): boolean {
   if (isStockOp(node.opType, node.domain) || node.domain === gradware) return true;
-  return loweringRuleOf(node.opType) !== undefined && node.domain !== 'custom';
+  return ruleOf(node) !== undefined;
 }
 
 /** Rewrites training ops, and standard ops that the provider lacks, as ops that it has.
@@ -38,7 +38,8 @@ export function lower(
     const current = node;
     if (!current.outputs.some((output) => used.has(output))) continue;
     const mark = builder.nodes.length;
-    const results = applyRule(builder, current, used, options);
+    const results =
+      foldOutputs(builder, current, used) ?? applyRule(builder, current, used, options);
     if (results === undefined) {
       refuseUnknown(current);
       kept.push(current);
@@ -57,13 +58,42 @@ export function lower(
   return finish(kept.reverse(), renamed, new Set(outputs));
 }
 
+/** A custom op may have the name of one that is known. */
+function ruleOf({ opType, domain }: Node): LoweringRule | undefined {
+  const known = isStockOp(opType, domain) || isTrainingOp(opType, domain);
+  return known ? loweringRuleOf(opType) : undefined;
+}
+
+/** Constants for outputs that follow from shapes and constants alone: most providers compute shapes on the CPU. */
+function foldOutputs(
+  builder: GraphBuilder,
+  node: Node,
+  used: ReadonlySet<string>,
+): readonly (Value | undefined)[] | undefined {
+  if (node.domain === gradware) return undefined;
+  const tensors = node.outputs.map((output) =>
+    used.has(output) ? builder.constant(output) : undefined,
+  );
+  const complete = tensors.every((tensor, i) =>
+    tensor === undefined ? !used.has(node.outputs[i] ?? '') : isExact(tensor),
+  );
+  if (!complete) return undefined;
+  return tensors.map((tensor) => tensor && builder.op.constant(tensor));
+}
+
+/** Folding counts in doubles: "to the end" as the largest int64 does not survive it. */
+function isExact({ data }: TensorData): boolean {
+  const limit = BigInt(Number.MAX_SAFE_INTEGER);
+  return !(data instanceof BigInt64Array) || data.every((n) => n <= limit && n >= -limit);
+}
+
 function applyRule(
   builder: GraphBuilder,
   node: Node,
   used: ReadonlySet<string>,
   { provider, random }: LowerOptions,
 ): readonly (Value | undefined)[] | undefined {
-  const rule = node.domain === gradware ? undefined : loweringRuleOf(node.opType);
+  const rule = ruleOf(node);
   if (rule === undefined) return undefined;
   const lookUp = (name: string) => (name === '' ? undefined : builder.value(name));
   const valuesOf = (names: readonly string[]) => names.map(lookUp) as unknown as Inputs;

@@ -162,6 +162,20 @@ function topK(context: ShapeContext): readonly TensorType[] {
   ];
 }
 
+function resize(context: ShapeContext): TensorType {
+  const { type, shape } = input(context, 0);
+  const [scales, sizes] = [context.constant(2), context.constant(3)];
+  const axes = ints(context.attributes, 'axes') ?? shape.map((_, axis) => axis);
+  const dims = [...shape];
+  axes.forEach((given, i) => {
+    const axis = normalizeAxis(given, shape.length);
+    const scaled = Math.floor((shape[axis] ?? 0) * (scales?.[i] ?? 1));
+    dims[axis] =
+      context.x[3] === undefined ? scaled : (sizes?.[i] ?? problem('sizes must be constant'));
+  });
+  return { type, shape: dims };
+}
+
 function transpose(context: ShapeContext): TensorType {
   const { type, shape } = input(context, 0);
   const perm = ints(context.attributes, 'perm') ?? shape.map((_, axis) => shape.length - 1 - axis);
@@ -190,6 +204,7 @@ export const tensorShapes = {
   ArgMax: argument,
   ArgMin: argument,
   Reshape: reshape,
+  Resize: resize,
   Squeeze: squeeze,
   Unsqueeze: unsqueeze,
   Concat: concat,

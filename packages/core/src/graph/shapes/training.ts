@@ -1,4 +1,4 @@
-import { int, type TensorType } from '../value.js';
+import { int, type TensorType, text } from '../value.js';
 import {
   broadcastShapes,
   constant,
@@ -61,15 +61,17 @@ export const trainingShapes = {
   DropoutGrad: same,
   FakeQuantGrad: same,
   Scale: same,
-  PassThrough: same,
+  PassThrough: (context: ShapeContext): readonly TensorType[] =>
+    context.x.map((_, i) => like(i)(context)),
   SoftmaxCrossEntropyLossGrad: like(1),
   SoftmaxCrossEntropyLossInternalGrad: like(1),
   SoftmaxCrossEntropyGrad: like(1),
   SparseSoftmaxCrossEntropyGrad: like(1),
-  SoftmaxCrossEntropyLossInternal: (context: ShapeContext): readonly TensorType[] => [
-    { type: input(context, 0).type, shape: [] },
-    like(0)(context),
-  ],
+  SoftmaxCrossEntropyLossInternal: (context: ShapeContext): readonly TensorType[] => {
+    const scores = like(0)(context);
+    const none = text(context.attributes, 'reduction', 'mean') === 'none';
+    return [{ type: scores.type, shape: none ? input(context, 1).shape : [] }, scores];
+  },
   ConvGrad: (context: ShapeContext): readonly TensorType[] => [
     like(1)(context),
     like(2)(context),
@@ -136,6 +138,12 @@ export const trainingShapes = {
   ],
   ScaledSum: same,
   ReduceAllL2: (context: ShapeContext): TensorType => ({ type: input(context, 0).type, shape: [] }),
+  InPlaceAccumulator: same,
+  InPlaceAccumulatorV2: (context: ShapeContext): readonly TensorType[] => [
+    { type: 'bool', shape: [1] },
+    like(0)(context),
+  ],
+  ZeroGradient: same,
   LSTMTraining: (context: ShapeContext): readonly TensorType[] => recurrent(context, 4),
   GRUTraining: (context: ShapeContext): readonly TensorType[] => recurrent(context, 3),
 } satisfies Record<string, ShapeRule>;

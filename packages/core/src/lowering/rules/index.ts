@@ -1,7 +1,31 @@
 import type { LoweringRule, LoweringRules } from '../rule.js';
+import { accumulators } from './accumulators.js';
 import { activations } from './activations.js';
+import { broadcasting } from './broadcasting.js';
+import { convolution } from './convolution.js';
+import { dropout } from './dropout.js';
+import { indexing } from './indexing.js';
+import { losses } from './losses.js';
+import { normalization } from './normalization.js';
+import { pooling } from './pooling.js';
+import { quantization } from './quantization.js';
+import { softmax } from './softmax.js';
+import { standard } from './standard.js';
 
-const loweringRules: LoweringRules = { ...activations };
+const loweringRules: LoweringRules = {
+  ...accumulators,
+  ...activations,
+  ...broadcasting,
+  ...convolution,
+  ...dropout,
+  ...indexing,
+  ...losses,
+  ...normalization,
+  ...pooling,
+  ...quantization,
+  ...softmax,
+  ...standard,
+};
 
 export function loweringRuleOf(opType: string): LoweringRule | undefined {
   return Object.hasOwn(loweringRules, opType) ? loweringRules[opType] : undefined;

@@ -1,0 +1,131 @@
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { createBuilder, type GraphBuilder } from '../../packages/core/src/graph/builder.js';
+import { domainOf } from '../../packages/core/src/graph/dialect.js';
+import { blankUnusedOutputs } from '../../packages/core/src/graph/order.js';
+import { uniform } from '../../packages/core/src/graph/random.js';
+import {
+  type Attributes,
+  type AttributeValue,
+  toAttribute,
+  type Value,
+} from '../../packages/core/src/graph/value.js';
+import { lower } from '../../packages/core/src/lowering/lower.js';
+import type { Provider } from '../../packages/core/src/lowering/rule.js';
+import type { DataType, Node, TensorData, TypedArray } from '../../packages/core/src/onnx/ir.js';
+import { encodeModel } from '../../packages/core/src/onnx/model.js';
+import { usedNames } from '../../packages/core/src/onnx/names.js';
+
+/** A node to lower: inputs are fed, or constants of the graph. */
+export interface LoweredNode {
+  readonly opType: string;
+  readonly domain?: string;
+  readonly inputs: readonly (TensorData | undefined)[];
+  readonly attributes?: Attributes;
+  /** Types of the wanted outputs; undefined leaves one out. */
+  readonly outputs: readonly ({ type: DataType; shape: readonly number[] } | undefined)[];
+  readonly constants?: readonly number[];
+  readonly provider?: Provider;
+  /** Which inputs the node before makes: a MaxPool whose indices a MaxPoolGrad takes. */
+  readonly before?: (builder: GraphBuilder, inputs: readonly (Value | undefined)[]) => Value[];
+}
+
+export interface Lowered {
+  readonly nodes: readonly Node[];
+  readonly outputs: readonly (TensorData | undefined)[];
+}
+
+/** Lowers one node and runs what it became on stock ONNX Runtime's CPU kernels. */
+export async function runLowered(given: LoweredNode): Promise<Lowered> {
+  const builder = createBuilder();
+  const { inputs, constants = [], provider = 'cpu' } = given;
+  const values = inputs.map((tensor, i): Value | undefined => {
+    if (tensor === undefined) return undefined;
+    if (constants.includes(i)) return builder.initializer(`x${i}`, tensor);
+    return builder.declare({ name: `x${i}`, type: tensor.type, shape: tensor.dims });
+  });
+  const seed = builder.declare({ name: 'seed', type: 'uint32', shape: [] });
+  const step = builder.declare({ name: 'step', type: 'int32', shape: [] });
+  const wired = given.before?.(builder, values) ?? values;
+  emit(builder, given, wired);
+  const names = given.outputs.flatMap((output, i) => (output === undefined ? [] : [`y${i}`]));
+  const nodes = blankUnusedOutputs(
+    lower(builder, names, {
+      provider,
+      random: (shape, key) => uniform(builder.op, { shape, seed, step, key }),
+    }),
+    names,
+  );
+  const feeds = new Map(inputs.flatMap((tensor, i) => (tensor ? [[`x${i}`, tensor]] : [])));
+  feeds.set('seed', { type: 'uint32', dims: [], data: Uint32Array.of(7) });
+  feeds.set('step', { type: 'int32', dims: [], data: Int32Array.of(3) });
+  const results = await run(builder, nodes, feeds, names);
+  return {
+    nodes,
+    outputs: given.outputs.map((output, i) => (output ? results.get(`y${i}`) : undefined)),
+  };
+}
+
+function emit(
+  builder: GraphBuilder,
+  { opType, domain = domainOf(opType), attributes = {}, outputs }: LoweredNode,
+  values: readonly (Value | undefined)[],
+): void {
+  const plain = Object.entries(attributes).flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, toAttribute(name, value as AttributeValue)] as const],
+  );
+  builder.emit(opType, values, Object.fromEntries(plain), {
+    domain,
+    name: opType,
+    outputs: outputs.map((output, i) => (output === undefined ? '' : `y${i}`)),
+    types: outputs.map((output) => output ?? { type: 'float32', shape: [] }),
+  });
+}
+
+/** Runs nodes as a model of opset 21, the one that step graphs are written in. */
+export async function run(
+  builder: GraphBuilder,
+  nodes: readonly Node[],
+  given: ReadonlyMap<string, TensorData>,
+  names: readonly string[],
+): Promise<ReadonlyMap<string, TensorData>> {
+  const used = new Set([...nodes.flatMap(usedNames), ...names]);
+  const initializers = new Map([...builder.initializers].filter(([name]) => used.has(name)));
+  const fed = [...given].filter(([name]) => used.has(name) && !initializers.has(name));
+  const info = (name: string) => {
+    const { type, shape } = builder.value(name);
+    return { name, type, shape };
+  };
+  const model = encodeModel({
+    graph: {
+      name: 'lowered',
+      nodes,
+      inputs: fed.map(([name]) => info(name)),
+      outputs: names.map(info),
+      initializers,
+      valueInfo: new Map(),
+    },
+    opsets: new Map([
+      ['', 21],
+      ['com.microsoft', 1],
+    ]),
+    irVersion: 10,
+    functions: [],
+    metadata: new Map(),
+    producer: 'gradware-test',
+  });
+  const session = await InferenceSession.create(model, { logSeverityLevel: 3 });
+  const feeds = fed.map(([name, { type, data, dims }]) => [name, toOrt(type, data, dims)] as const);
+  const results = await session.run(Object.fromEntries(feeds));
+  await session.release();
+  return new Map(
+    names.map((name) => {
+      const tensor = results[name] as Tensor;
+      const data = tensor.data as TypedArray;
+      return [name, { type: tensor.type as DataType, dims: [...tensor.dims], data }];
+    }),
+  );
+}
+
+function toOrt(type: DataType, data: TensorData['data'], dims: readonly number[]): Tensor {
+  return new Tensor(type as 'float32', data as Float32Array, dims);
+}
