@@ -1,0 +1,52 @@
+import { evaluate } from '@gradware/core';
+import { readDataset } from '@gradware/data/node';
+import { Command } from 'commander';
+import { addSessionOptions, type SessionFlags } from '../options/shared.js';
+import { style } from '../output/terminal.js';
+import { formatCount } from '../progress/format.js';
+import { jsonLine } from '../progress/json.js';
+import { describeEvaluation } from '../progress/text.js';
+import { fitInputs, toFeeds } from '../training/inputs.js';
+import { openSession } from '../training/open-session.js';
+import { findCheckpoint } from '../training/output-folder.js';
+import { type Context, type ExitCode, exitCodes } from './context.js';
+
+interface EvalFlags extends SessionFlags {
+  readonly checkpoint?: string;
+}
+
+export function evalCommand(context: Context, done: (code: ExitCode) => void): Command {
+  return addSessionOptions(new Command('eval'))
+    .description('the loss, and for classifiers the accuracy, of a model on data')
+    .argument('<model>', 'a folder of training artifacts, or a forward model (.onnx)')
+    .option(
+      '--checkpoint <path>',
+      'with the weights of this checkpoint, or of the --out folder of a run',
+    )
+    .action(async (model: string, flags: EvalFlags) =>
+      done(await evalModel(model, flags, context)),
+    );
+}
+
+async function evalModel(model: string, flags: EvalFlags, context: Context): Promise<ExitCode> {
+  const { out: terminal, signal } = context;
+  const given = flags.checkpoint;
+  const checkpoint = given === undefined ? undefined : await findCheckpoint(given);
+  const session = await openSession({ model, flags, signal });
+  try {
+    if (checkpoint !== undefined) await session.loadCheckpoint(checkpoint);
+    const dataset = fitInputs(await readDataset(flags.data), session, flags);
+    const labels = flags.label === undefined ? undefined : session.trainingInputNames.at(-1);
+    const { batchSize } = flags;
+    const found = await evaluate(session, toFeeds(dataset), { batchSize, labels, signal });
+    if (flags.json) terminal.write(jsonLine({ event: 'evaluation', model, ...found }));
+    else {
+      const [loss = '', ...rest] = describeEvaluation(found);
+      for (const line of [loss, ...rest]) terminal.write(`${style(terminal, 'bold', line)}\n`);
+      terminal.write(`${formatCount(found.examples)} examples\n`);
+    }
+    return exitCodes.success;
+  } finally {
+    await session.release();
+  }
+}

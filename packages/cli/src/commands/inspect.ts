@@ -1,0 +1,116 @@
+import { type Inspection, inspectModel, type OpUse } from '@gradware/core';
+import { nodeRuntime } from '@gradware/core/node';
+import { Command } from 'commander';
+import { collect } from '../options/parse.js';
+import { renderTable } from '../output/table.js';
+import { style, type Terminal } from '../output/terminal.js';
+import { formatCount } from '../progress/format.js';
+import { jsonLine } from '../progress/json.js';
+import { type Context, type ExitCode, exitCodes } from './context.js';
+
+interface InspectFlags {
+  readonly lossInput?: readonly string[];
+  readonly train?: readonly string[];
+  readonly freeze?: readonly string[];
+  readonly json: boolean;
+}
+
+export function inspectCommand(context: Context, done: (code: ExitCode) => void): Command {
+  return new Command('inspect')
+    .description('what a model has, what of it trains and why, and what stands in the way')
+    .argument('<model>', 'a folder of training artifacts, or a forward model (.onnx)')
+    .option(
+      '--loss-input <output>',
+      'an output that goes to the loss (repeatable; default: the first)',
+      collect,
+    )
+    .option('--train <glob>', 'as for train', collect)
+    .option('--freeze <glob>', 'as for train', collect)
+    .option('--json', 'one JSON object, and nothing else', false)
+    .action(async (model: string, flags: InspectFlags) =>
+      done(await inspect(model, flags, context)),
+    );
+}
+
+async function inspect(
+  model: string,
+  flags: InspectFlags,
+  { out, err }: Context,
+): Promise<ExitCode> {
+  const found = await inspectModel(nodeRuntime.files, model, {
+    lossInputNames: flags.lossInput,
+    requiresGrad: flags.train,
+    frozenParams: flags.freeze,
+  });
+  if (flags.json) {
+    out.write(jsonLine({ event: 'inspection', ...found }));
+    return exitCodes.success;
+  }
+  out.write(renderInspection(found, out));
+  for (const warning of found.warnings)
+    err.write(`${style(err, 'yellow', 'warning:')} ${warning}\n`);
+  return exitCodes.success;
+}
+
+/** The whole report as text. */
+export function renderInspection(found: Inspection, terminal: Terminal): string {
+  const title = (text: string) => `\n${style(terminal, 'bold', text)}\n`;
+  const { parameters } = found;
+  const trained = parameters.filter(({ trains }) => trains);
+  const size = (list: typeof parameters) =>
+    list.reduce((total, { shape }) => total + shape.reduce((a, b) => a * b, 1), 0);
+  return [
+    `${found.file}: ${found.kind === 'artifacts' ? 'training artifacts' : 'a forward model'}`,
+    `, opset ${found.opset ?? 'unknown'}${found.producer === '' ? '' : `, written by ${found.producer}`}\n`,
+    title('inputs'),
+    renderTable(found.inputs.map(describeValue)),
+    title('outputs'),
+    renderTable(found.outputs.map(describeValue)),
+    title(
+      `parameters: ${trained.length} of ${parameters.length} train, ${formatCount(size(trained))} of ${formatCount(size(parameters))} numbers`,
+    ),
+    renderTable(
+      parameters.map(({ name, type, shape, trains, why }) => [
+        trains ? '✓' : '-',
+        name,
+        `${type} [${shape.join(', ')}]`,
+        why,
+      ]),
+    ),
+    title('ops'),
+    renderTable(found.ops.map(describeOp)),
+    verdict(found, terminal),
+  ].join('');
+}
+
+function describeValue({ name, type, shape }: Inspection['inputs'][number]): readonly string[] {
+  const dims =
+    shape === undefined ? 'of unknown rank' : `[${shape.map((dim) => dim ?? '?').join(', ')}]`;
+  return [name, `${type ?? 'unknown type'} ${dims}`];
+}
+
+function describeOp({ op, domain, count, gradient, runs, refused }: OpUse): readonly string[] {
+  const problems = [
+    ...(gradient === 'missing' ? ['no gradient'] : []),
+    ...(runs ? [] : ['no lowering']),
+  ];
+  const where =
+    problems.length === 0
+      ? ''
+      : `${problems.join(', ')}: ${refused.slice(0, 3).join(', ')}${refused.length > 3 ? ', ...' : ''}`;
+  return [String(count).padStart(4), domain === '' ? op : `${domain}.${op}`, where];
+}
+
+function verdict({ ops, parameters }: Inspection, terminal: Terminal): string {
+  const named = (list: readonly OpUse[]) => list.map(({ op }) => op).join(', ');
+  const underived = ops.filter(({ gradient }) => gradient === 'missing');
+  const stuck = ops.filter(({ runs }) => !runs);
+  const problems = [
+    ...(parameters.some(({ trains }) => trains) ? [] : ['nothing in it trains']),
+    ...(underived.length > 0 ? [`no gradient is known for ${named(underived)}`] : []),
+    ...(stuck.length > 0 ? [`ONNX Runtime cannot run ${named(stuck)}`] : []),
+  ];
+  return problems.length === 0
+    ? `\n${style(terminal, 'green', 'It can be trained.')}\n`
+    : `\n${style(terminal, 'red', `It cannot be trained as it is: ${problems.join('; ')}.`)}\n`;
+}

@@ -1,0 +1,217 @@
+import { basename } from 'node:path';
+import { GradwareError, valueAt } from '@gradware/core';
+import type { TrainingSession } from '@gradware/core/node';
+import { batchCount, type Dataset, readDataset, split } from '@gradware/data/node';
+import { Command } from 'commander';
+import { optimizerNames, parseOptimizer } from '../options/optimizer.js';
+import { collect, parseCount, parseValidation } from '../options/parse.js';
+import { parseRunSchedule, scheduleNames } from '../options/schedule.js';
+import { addSessionOptions, type SessionFlags } from '../options/shared.js';
+import { searchRoots } from '../plugins/find.js';
+import { makePlugins } from '../plugins/resolve.js';
+import { jsonReporter } from '../progress/json.js';
+import type { Reporter } from '../progress/reporter.js';
+import { textReporter } from '../progress/text.js';
+import { fitInputs, toFeeds } from '../training/inputs.js';
+import { openSession } from '../training/open-session.js';
+import { checkOutput, findCheckpoint } from '../training/output-folder.js';
+import { compareRecords, type RunRecord, readRecord } from '../training/run-record.js';
+import { type Finished, runTraining } from '../training/train-run.js';
+import { type Context, type ExitCode, exitCodes } from './context.js';
+
+interface TrainFlags extends SessionFlags {
+  readonly val?: number | string;
+  readonly optimizer?: string;
+  readonly schedule?: string;
+  readonly train?: readonly string[];
+  readonly freeze?: readonly string[];
+  readonly plugin: readonly string[];
+  readonly epochs: number;
+  readonly out: string;
+  readonly resume?: string;
+  readonly checkpointEvery?: number;
+  readonly logEvery: number;
+}
+
+const examples = `
+Examples:
+  gradware train artifacts/ --data train.npz --val 0.2 --plugin norm-clip:max-norm=1 --epochs 20
+  gradware train model.onnx --data train.csv --label species --loss cross-entropy \\
+      --optimizer adamw:lr=3e-4,weight-decay=0.1 --schedule cosine:warmup=100 --out runs/iris
+  gradware train artifacts/ --data train.npz --epochs 20 --resume gradware-out`;
+
+export function trainCommand(context: Context, done: (code: ExitCode) => void): Command {
+  return addSessionOptions(new Command('train'))
+    .description('train an ONNX model, or training artifacts')
+    .argument('<model>', 'a folder of training artifacts, or a forward model (.onnx)')
+    .option(
+      '--val <file|fraction>',
+      'data to validate on after each epoch, or how much of --data to hold out',
+      parseValidation,
+    )
+    .option(
+      '--optimizer <spec>',
+      `${optimizerNames.join(', ')}; options after a colon: adamw:lr=1e-3,weight-decay=0.01`,
+    )
+    .option(
+      '--schedule <spec>',
+      `of the learning rate, over the whole run: ${scheduleNames.join(', ')}; each with warm-up: cosine:warmup=100,to=1e-5`,
+    )
+    .option(
+      '--train <glob>',
+      'train only these parameters of a forward model (repeatable)',
+      collect,
+    )
+    .option(
+      '--freeze <glob>',
+      'leave these parameters of a forward model as they are (repeatable)',
+      collect,
+    )
+    .option(
+      '--plugin <spec>',
+      'a gradient plugin: norm-clip:max-norm=1 (repeatable; in this order)',
+      collect,
+      [],
+    )
+    .option('--epochs <n>', 'passes over the data', parseCount(1), 10)
+    .option('--out <folder>', 'for the checkpoint and the trained model', 'gradware-out')
+    .option('--resume <path>', 'go on from a checkpoint, or from the --out folder of a run')
+    .option('--checkpoint-every <steps>', 'also write a checkpoint inside epochs', parseCount(1))
+    .option(
+      '--log-every <steps>',
+      'with --json: steps between two lines of metrics',
+      parseCount(1),
+      10,
+    )
+    .addHelpText('after', examples)
+    .action(async (model: string, flags: TrainFlags) =>
+      done(await trainModel(model, flags, context)),
+    );
+}
+
+async function trainModel(model: string, flags: TrainFlags, context: Context): Promise<ExitCode> {
+  const { out: terminal, err, signal, cwd } = context;
+  const began = performance.now();
+  const chosen = flags.optimizer === undefined ? undefined : parseOptimizer(flags.optimizer);
+  const schedule = flags.schedule === undefined ? undefined : parseRunSchedule(flags.schedule);
+  const plugins = await makePlugins(flags.plugin, searchRoots(cwd));
+  await checkOutput(flags.out);
+  const checkpoint = flags.resume === undefined ? undefined : await findCheckpoint(flags.resume);
+  const session = await openSession({
+    model,
+    flags,
+    train: flags.train,
+    freeze: flags.freeze,
+    plugins,
+    optimizer: chosen?.optimizer,
+    learningRate: chosen?.learningRate,
+    signal,
+  });
+  const reporter: Reporter = flags.json
+    ? jsonReporter(terminal.write, flags.logEvery)
+    : textReporter(terminal, err);
+  try {
+    for (const warning of session.warnings) reporter.warning(warning);
+    const { training, validation } = await loadData(flags, session);
+    const { batchSize, seed, epochs } = flags;
+    // A partial batch would be compiled apart, which takes long there.
+    const dropLast = session.provider === 'webgpu';
+    const stepsPerEpoch = batchCount({ length: training.length, batchSize, dropLast });
+    if (schedule !== undefined) {
+      const learningRate = valueAt(session.learningRate, 0);
+      session.learningRate = schedule({ learningRate, steps: epochs * stepsPerEpoch });
+    }
+    const record = await resume(session, checkpoint, describeRun(flags, training), reporter);
+    if (record.position.epoch >= epochs)
+      throw new GradwareError('INVALID_OPTION', `The run has ended: ${epochs} epochs are done`, {
+        where: checkpoint ?? flags.out,
+        remedy: `Give --epochs more than ${record.position.epoch} to go on.`,
+      });
+    reporter.start({
+      model,
+      provider: session.provider,
+      plugins: plugins.map(({ id, name }) => id ?? name),
+      trainable: session.trainableNames.length,
+      frozen: session.frozenNames.length,
+      examples: training.length,
+      validationExamples: validation?.length,
+      batchSize,
+      epochs,
+      stepsPerEpoch,
+      step: session.stepCount,
+      resumed: checkpoint !== undefined,
+      seed,
+      out: flags.out,
+    });
+    const finished = await runTraining({
+      session,
+      data: toFeeds(training),
+      validation: validation && toFeeds(validation),
+      labels: flags.label === undefined ? undefined : session.trainingInputNames.at(-1),
+      epochs,
+      record,
+      dropLast,
+      out: flags.out,
+      checkpointEvery: flags.checkpointEvery,
+      reporter,
+      learningRate: (step) => valueAt(session.learningRate, step),
+      signal,
+    });
+    return report(finished, session, reporter, (performance.now() - began) / 1000);
+  } finally {
+    reporter.close();
+    await session.release();
+  }
+}
+
+async function loadData(
+  flags: TrainFlags,
+  session: TrainingSession,
+): Promise<{ readonly training: Dataset; readonly validation: Dataset | undefined }> {
+  const data = fitInputs(await readDataset(flags.data), session, flags);
+  if (typeof flags.val === 'number') {
+    const { train: training, heldOut: validation } = split(data, flags.val, flags.seed);
+    return { training, validation };
+  }
+  if (flags.val === undefined) return { training: data, validation: undefined };
+  return { training: data, validation: fitInputs(await readDataset(flags.val), session, flags) };
+}
+
+function describeRun(flags: TrainFlags, training: Dataset): RunRecord {
+  const { optimizer, schedule, plugin, batchSize, seed } = flags;
+  return {
+    position: { epoch: 0, batch: 0 },
+    seed,
+    batchSize,
+    examples: training.length,
+    settings: {
+      ...(optimizer !== undefined && { '--optimizer': optimizer }),
+      ...(schedule !== undefined && { '--schedule': schedule }),
+      ...(plugin.length > 0 && { '--plugin': plugin.join(' ') }),
+    },
+  };
+}
+
+async function resume(
+  session: TrainingSession,
+  checkpoint: string | undefined,
+  record: RunRecord,
+  reporter: Reporter,
+): Promise<RunRecord> {
+  if (checkpoint === undefined) return record;
+  await session.loadCheckpoint(checkpoint);
+  const before = readRecord(session.metadata, checkpoint);
+  for (const warning of compareRecords(record, before, basename(checkpoint)))
+    reporter.warning(warning);
+  return { ...record, position: before.position };
+}
+
+function report(
+  finished: Finished,
+  session: TrainingSession,
+  reporter: Reporter,
+  seconds: number,
+): ExitCode {
+  reporter.end({ ...finished, step: session.stepCount, seconds });
+  return finished.status === 'completed' ? exitCodes.success : exitCodes.interrupted;
+}

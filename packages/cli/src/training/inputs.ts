@@ -1,0 +1,64 @@
+import { type DataType, type Feeds, GradwareError } from '@gradware/core';
+import { Tensor, type TrainingSession } from '@gradware/core/node';
+import { type Dataset, toInputs, type WantedInput } from '@gradware/data/node';
+
+export interface MappingOptions {
+  /** Columns by model input. */
+  readonly input: Readonly<Record<string, string>>;
+  /** The column of the label: for the model's last input. */
+  readonly label?: string | undefined;
+  /** Factors by model input. */
+  readonly scale: Readonly<Record<string, number>>;
+}
+
+/** Fits a data set to the inputs of a model.
+ *  @throws GradwareError INVALID_DATA, INVALID_OPTION */
+export function fitInputs(
+  dataset: Dataset,
+  session: Pick<TrainingSession, 'trainingInputs'>,
+  options: MappingOptions,
+): Dataset {
+  const wanted = session.trainingInputs.map(({ name, type, shape }): WantedInput => {
+    if (type === undefined || !(shape && isTensorType(type)))
+      throw new GradwareError(
+        'UNSUPPORTED',
+        `The model input '${name}' cannot be filled from data`,
+        {
+          where: `its type is ${type ?? 'unknown'}, its rank ${shape === undefined ? 'unknown' : shape.length}`,
+          remedy: 'Export the model with inputs of a known type and rank.',
+        },
+      );
+    return { name, type, shape };
+  });
+  return toInputs(dataset, wanted, withLabel(wanted, options), { scale: options.scale });
+}
+
+const notTensors: ReadonlySet<string> = new Set(['sequence', 'optional', 'sparse', 'map']);
+
+function isTensorType(type: string): type is DataType {
+  return !notTensors.has(type);
+}
+
+function withLabel(
+  wanted: readonly WantedInput[],
+  { input, label }: MappingOptions,
+): Readonly<Record<string, string>> {
+  const last = wanted.at(-1)?.name;
+  if (label === undefined || last === undefined) return input;
+  if (!Object.hasOwn(input, last)) return { ...input, [last]: label };
+  throw new GradwareError('INVALID_OPTION', `The input '${last}' is given twice`, {
+    where: `--label ${label} and --input ${last}=${input[last]}`,
+    remedy: 'Leave one of them out.',
+  });
+}
+
+/** The columns as tensors, in the same memory. */
+export function toFeeds(dataset: Dataset): Feeds {
+  return Object.fromEntries(
+    [...dataset.columns].map(([name, { type, data, shape }]) => [
+      name,
+      // The types of the overloads name each element type; a data set knows it at run time.
+      new Tensor(type as 'float32', data as Float32Array, shape),
+    ]),
+  );
+}

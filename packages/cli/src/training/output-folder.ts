@@ -1,0 +1,66 @@
+import { access, constants, mkdir, stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { GradwareError } from '@gradware/core';
+import { nodeRuntime } from '@gradware/core/node';
+
+/** What a run leaves behind. */
+export const checkpointFile = 'checkpoint.safetensors';
+export const modelFile = 'model.onnx';
+
+async function kindOf(path: string): Promise<'folder' | 'file' | 'nothing'> {
+  try {
+    return (await stat(path)).isDirectory() ? 'folder' : 'file';
+  } catch {
+    return 'nothing';
+  }
+}
+
+/** Checks that a folder is there or can be made, without making it: that is for the first result to do.
+ *  @throws GradwareError FILE */
+export async function checkOutput(folder: string): Promise<void> {
+  let path = resolve(folder);
+  while ((await kindOf(path)) === 'nothing' && dirname(path) !== path) path = dirname(path);
+  const refuse = (problem: string, cause?: unknown): never => {
+    throw new GradwareError('FILE', problem, {
+      where: `--out ${folder}`,
+      remedy: 'Give another folder.',
+      cause,
+    });
+  };
+  if ((await kindOf(path)) === 'file') refuse(`${path} is a file, not a folder`);
+  try {
+    await access(path, constants.W_OK);
+  } catch (cause) {
+    refuse(`The folder ${path} cannot be written to`, cause);
+  }
+}
+
+/** Replaces a file in the folder, which is made if need be: all of it, or nothing.
+ *  @throws GradwareError FILE */
+export async function writeOutput(
+  folder: string,
+  name: string,
+  bytes: Uint8Array,
+): Promise<string> {
+  const path = join(folder, name);
+  try {
+    await mkdir(folder, { recursive: true });
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new GradwareError('FILE', `The folder ${folder} cannot be made: ${reason}`, { cause });
+  }
+  await nodeRuntime.files.writeAtomic(path, bytes);
+  return path;
+}
+
+/** The checkpoint that is meant by a file, or by the folder of a run.
+ *  @throws GradwareError FILE */
+export async function findCheckpoint(path: string): Promise<string> {
+  const kind = await kindOf(path);
+  const file = kind === 'folder' ? join(path, checkpointFile) : path;
+  if (kind === 'file' || (kind === 'folder' && (await kindOf(file)) === 'file')) return file;
+  throw new GradwareError('FILE', 'There is no checkpoint', {
+    where: file,
+    remedy: 'Give the --out folder of a run, or a checkpoint file.',
+  });
+}

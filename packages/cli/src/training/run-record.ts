@@ -1,0 +1,78 @@
+import { GradwareError, type Position } from '@gradware/core';
+
+/** What a checkpoint says of the run that wrote it: all that decides which examples come when. */
+export interface RunRecord {
+  readonly position: Position;
+  readonly seed: number;
+  readonly batchSize: number;
+  readonly examples: number;
+  /** What else shapes the run, as it was written: a change is allowed, and worth a word. */
+  readonly settings: Readonly<Record<string, string>>;
+}
+
+const key = 'gradware.run';
+
+export function writeRecord(record: RunRecord): Readonly<Record<string, string>> {
+  return { [key]: JSON.stringify(record) };
+}
+
+/** @throws GradwareError INVALID_CHECKPOINT for a checkpoint that no run of the command line wrote */
+export function readRecord(metadata: Readonly<Record<string, string>>, file: string): RunRecord {
+  const text = metadata[key];
+  const record = text === undefined ? undefined : parse(text);
+  if (record !== undefined) return record;
+  throw new GradwareError('INVALID_CHECKPOINT', 'The checkpoint does not say where its run stood', {
+    where: file,
+    remedy: 'Resume from a checkpoint that `gradware train` wrote.',
+  });
+}
+
+function parse(text: string): RunRecord | undefined {
+  try {
+    const record: unknown = JSON.parse(text);
+    return isRecord(record) ? record : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && Number(value) >= 0;
+}
+
+function fields(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null ? { ...value } : {};
+}
+
+function isRecord(value: unknown): value is RunRecord {
+  const { position, seed, batchSize, examples, settings } = fields(value);
+  const { epoch, batch } = fields(position);
+  const counts = [epoch, batch, seed, batchSize, examples];
+  const texts = Object.values(fields(settings));
+  return counts.every(isCount) && texts.every((text) => typeof text === 'string');
+}
+
+/** Checks that a run can go on exactly where the record stands.
+ *  @returns warnings about what changes on the way
+ *  @throws GradwareError INVALID_OPTION where the examples would come in another order */
+export function compareRecords(now: RunRecord, before: RunRecord, file: string): readonly string[] {
+  const fixed = [
+    ['--seed', now.seed, before.seed],
+    ['--batch-size', now.batchSize, before.batchSize],
+    ['training examples', now.examples, before.examples],
+  ] as const;
+  for (const [name, is, was] of fixed)
+    if (is !== was)
+      throw new GradwareError('INVALID_OPTION', `The run had ${was} as ${name}, not ${is}`, {
+        where: file,
+        remedy:
+          'A run goes on exactly only with the same seed, batch size and data. To start anew from these weights, give the checkpoint to the model instead.',
+      });
+  const names = new Set([...Object.keys(now.settings), ...Object.keys(before.settings)]);
+  return [...names]
+    .filter((name) => now.settings[name] !== before.settings[name])
+    .map(
+      (name) =>
+        `the run goes on with ${name} ${now.settings[name] ?? '(none)'}; until here it was ${before.settings[name] ?? '(none)'}`,
+    );
+}
