@@ -109,12 +109,15 @@ const rules: Readonly<Record<string, FoldRule>> = {
   Where: ({ x }) => {
     const [condition, a, b] = [x(0), x(1), x(2)];
     if (condition === undefined || a === undefined || b === undefined) return undefined;
-    const length = Math.max(condition.values.length, a.values.length, b.values.length);
+    const parts = [condition, a, b];
+    const length = Math.max(...parts.map((part) => part.values.length));
+    if (parts.some(({ values }) => values.length !== 1 && values.length !== length))
+      return undefined;
     const at = (part: Folded, i: number) => part.values[part.values.length === 1 ? 0 : i] ?? 0;
     const values = Array.from({ length }, (_, i) => (at(condition, i) !== 0 ? at(a, i) : at(b, i)));
     return {
       values,
-      shape: [condition, a, b].find((part) => part.values.length === length)?.shape ?? [],
+      shape: parts.find((part) => part.values.length === length)?.shape ?? [],
     };
   },
   ReduceProd: ({ node, x }) => {
