@@ -1,4 +1,4 @@
-import type { Attributes } from '../../packages/core/src/graph/value.js';
+import type { Attributes, Value } from '../../packages/core/src/graph/value.js';
 import { fixed, type GradientCase, ints } from '../support/check-gradients.js';
 
 type Inputs = GradientCase['inputs'];
@@ -516,6 +516,73 @@ export const normalization: readonly GradientCase[] = [
   ),
   ...[1, 2].flatMap((p) => [0, -1].map((axis) => one('LpNormalization', [[3, 4]], { p, axis }))),
 ];
+
+const image: readonly number[] = [2, 1, 12, 12];
+const targets = labels([1, 3]);
+
+/** Whole models: what the gradients of single ops become when they are put together. */
+export const models: readonly GradientCase[] = [
+  {
+    op: 'a perceptron with cross entropy',
+    inputs: [[4, 5], [5, 8], [8], [8, 6], [6], [6, 3], [3], labels([0, 2, 1, 2])],
+    range: [-0.8, 0.8],
+    build(op, [x, w1, b1, w2, b2, w3, b3, truth]) {
+      const first = op.Tanh(op.Gemm(x, w1, b1));
+      const second = op.Sigmoid(op.Add(op.MatMul(first, w2), b2));
+      return last(op.SoftmaxCrossEntropyLoss(op.Gemm(second, w3, b3), truth));
+    },
+  },
+  {
+    op: 'a LeNet with cross entropy',
+    inputs: [image, [3, 1, 3, 3], [3], [4, 3, 3, 3], [4], [16, 10], [10], [10, 4], [4], targets],
+    range: [-0.5, 0.5],
+    build(op, [x, k1, c1, k2, c2, w1, b1, w2, b2, truth]) {
+      const pool = { kernel_shape: [2, 2], strides: [2, 2] };
+      const one = last(op.MaxPool(op.Softplus(op.Conv(x, k1, c1)), pool));
+      const two = op.AveragePool(op.Tanh(op.Conv(one, k2, c2)), {
+        kernel_shape: [2, 2],
+        strides: [1, 1],
+      });
+      const flat = op.Flatten(two);
+      const hidden = op.Relu(op.Gemm(flat, w1, b1));
+      return last(op.SoftmaxCrossEntropyLoss(op.Gemm(hidden, w2, b2), truth));
+    },
+  },
+  {
+    op: 'a residual block with batch normalisation',
+    inputs: [
+      [2, 3, 4, 4],
+      [3, 3, 3, 3],
+      [3],
+      [3],
+      fixed('float', [0, 0, 0]),
+      fixed('float', [1, 1, 1]),
+    ],
+    build(op, [x, k, scale, bias, mean, variance]) {
+      const conv = op.Conv(x, k, { pads: [1, 1, 1, 1] });
+      const norm = last(
+        op.BatchNormalization(conv, scale, bias, mean, variance, { training_mode: 1 }),
+      );
+      return op.GlobalAveragePool(op.Add(op.Sigmoid(norm), x));
+    },
+  },
+  {
+    op: 'an attention head',
+    inputs: [[2, 5, 8], [8, 12], [12], [4, 8], [8], [8]],
+    range: [-1, 1],
+    build(op, [x, wIn, bIn, wOut, scale, bias]) {
+      const [q, k, v] = op.Split(op.Add(op.MatMul(x, wIn), bIn), { axis: -1, num_outputs: 3 });
+      const scores = op.Mul(op.MatMul(q, op.Transpose(k, { perm: [0, 2, 1] })), 0.5);
+      const mixed = op.MatMul(op.MatMul(op.Softmax(scores), v), wOut);
+      return last(op.LayerNormalization(op.Add(mixed, x), scale, bias));
+    },
+  },
+];
+
+function last([first]: readonly Value[]): Value {
+  if (first === undefined) throw new Error('the op has no output');
+  return first;
+}
 
 const flag = (on: boolean) => fixed('bool', [on ? 1 : 0], []);
 

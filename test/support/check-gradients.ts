@@ -1,6 +1,10 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { differentiate } from '../../packages/core/src/gradients/differentiate.js';
-import { createBuilder, type GraphBuilder } from '../../packages/core/src/graph/builder.js';
+import {
+  createBuilder,
+  type GraphBuilder,
+  type Op,
+} from '../../packages/core/src/graph/builder.js';
 import { numbersOf, tensorOf } from '../../packages/core/src/graph/constants.js';
 import { isTrainingOp } from '../../packages/core/src/graph/dialect.js';
 import { prune } from '../../packages/core/src/graph/order.js';
@@ -37,7 +41,10 @@ export const ints = (...values: readonly number[]): Fixed => fixed('int64', valu
 
 /** One node and what it is given: a shape is a random input whose gradient is checked. */
 export interface GradientCase {
+  /** The op, or the name of what `build` builds. */
   readonly op: string;
+  /** Several nodes instead of one. */
+  readonly build?: (op: Op, x: readonly Value[]) => Value;
   readonly inputs: readonly (readonly number[] | Fixed | null)[];
   readonly attributes?: Attributes;
   readonly domain?: string;
@@ -112,13 +119,7 @@ function compile(checked: GradientCase, precision: Precision): Compiled {
     values.push(Array.from({ length: elementCount(input) }, draw));
     return value;
   });
-  const attributes = Object.entries(checked.attributes ?? {}).flatMap(([name, value]) =>
-    value === undefined ? [] : [[name, toAttribute(name, value)] as const],
-  );
-  const made = builder.emit(checked.op, operands, Object.fromEntries(attributes), {
-    ...(checked.domain === undefined ? {} : { domain: checked.domain }),
-  });
-  const named = trimOutputs(builder, made, checked.outputs);
+  const named = forward(checked, builder, operands);
   const outputs = named.filter((output) => output.type.startsWith('float'));
   const weights = outputs.map(({ shape }) =>
     Array.from({ length: elementCount(shape) }, () => 0.5 + random()),
@@ -135,6 +136,20 @@ function compile(checked: GradientCase, precision: Precision): Compiled {
   );
   const gradients = inputs.flatMap(({ name }) => found.gradients.get(name) ?? []);
   return { builder, inputs, values, outputs, weights, gradients, random };
+}
+
+function forward(
+  { op, build, attributes = {}, domain, outputs }: GradientCase,
+  builder: GraphBuilder,
+  operands: readonly Operand[],
+): readonly Value[] {
+  if (build !== undefined) return [build(builder.op, operands as readonly Value[])];
+  const plain = Object.entries(attributes).flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, toAttribute(name, value)] as const],
+  );
+  const options = domain === undefined ? {} : { domain };
+  const made = builder.emit(op, operands, Object.fromEntries(plain), options);
+  return trimOutputs(builder, made, outputs);
 }
 
 /** Exporters leave trailing outputs out, so the case may as well. */
