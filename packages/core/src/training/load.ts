@@ -3,7 +3,7 @@ import { readOptimizerModel } from '../artifacts/optimizer-model.js';
 import type { Checkpoint } from '../artifacts/ort-checkpoint.js';
 import { GradwareError } from '../errors.js';
 import type { ShapeOracle } from '../graph/infer.js';
-import { createLoss, crossEntropy } from '../losses/index.js';
+import { crossEntropy, lossByName } from '../losses/index.js';
 import { decodeModel } from '../onnx/decode-model.js';
 import type { Model, TensorData } from '../onnx/ir.js';
 import type { FileAccess } from '../runtime/runtime.js';
@@ -43,7 +43,7 @@ export async function loadSource(
     {
       model,
       file,
-      loss: typeof loss === 'string' ? createLoss(loss) : loss,
+      loss: typeof loss === 'string' ? lossByName(loss) : loss,
       lossInputNames: options.lossInputNames,
       requiresGrad: options.requiresGrad,
       frozenParams: options.frozenParams,
@@ -53,7 +53,7 @@ export async function loadSource(
   );
 }
 
-function isArtifactFiles(given: Trainable): given is ArtifactFiles {
+export function isArtifactFiles(given: Trainable): given is ArtifactFiles {
   return typeof given === 'object' && 'trainModel' in given;
 }
 
@@ -141,7 +141,7 @@ async function loadArtifacts(
   );
 }
 
-async function loadCheckpointFile(files: FileAccess, source: Source): Promise<Checkpoint> {
+export async function loadCheckpointFile(files: FileAccess, source: Source): Promise<Checkpoint> {
   const { bytes, file } = await readSource(files, source, 'the checkpoint');
   const data = typeof source === 'string' ? source.split(/[\\/]/).at(-1) : undefined;
   const externalData =

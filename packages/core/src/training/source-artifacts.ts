@@ -10,6 +10,7 @@ import type { Graph, Model, TensorData, ValueInfo } from '../onnx/ir.js';
 import { optimizerFromArtifacts } from '../optimizers/from-artifacts.js';
 import type { TrainingGraph } from '../step/training-graph.js';
 import { extractModel, predictionOf } from './extract.js';
+import { requireKnownOps } from './known-ops.js';
 import type { ModelSource } from './source.js';
 
 export interface Artifacts {
@@ -31,6 +32,7 @@ export function artifactSource(artifacts: Artifacts, oracle: ShapeOracle): Model
   const held = new Map([...checkpoint.trainable, ...checkpoint.frozen]);
   const upgraded = upgradeModel(artifacts.training);
   const parsed = parseTrainingModel(upgraded, { file, parameters: held.keys() });
+  requireKnownOps(parsed.graph.nodes, file);
   const parameters = matchParameters(parsed.parameterInputs, held, checkpoint.nominal, file);
   const trainable = parsed.trainable.map(({ parameter }) => parameter);
   const isTrainable = new Set(trainable);

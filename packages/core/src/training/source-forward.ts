@@ -8,6 +8,7 @@ import { elementCount, type Value } from '../graph/value.js';
 import type { Loss } from '../losses/loss.js';
 import type { DataType, Graph, Model, Node, TensorData, ValueInfo } from '../onnx/ir.js';
 import { extractModel } from './extract.js';
+import { requireKnownOps } from './known-ops.js';
 import type { EvaluationModel, ModelSource } from './source.js';
 import { chooseParameters, evaluationExportWarnings, type ParameterChoice } from './trainable.js';
 
@@ -30,6 +31,7 @@ export async function forwardSource(
   const { file, loss } = given;
   const original = given.model.graph;
   const graph = upgradeModel(given.model).graph;
+  requireKnownOps(graph.nodes, file);
   const fedByUser = graph.inputs.filter(({ name }) => !graph.initializers.has(name));
   const predictions = predictionNames(graph, given.lossInputNames, file);
   const choices = chooseParameters(graph, predictions, given.requiresGrad, given.frozenParams);
