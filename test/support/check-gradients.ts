@@ -54,8 +54,6 @@ export interface GradientCase {
   readonly outputs?: number;
   /** float32 where a kernel takes doubles and rounds them to floats inside. */
   readonly precision?: 'float32';
-  /** Inputs whose gradient is not asked for. */
-  readonly held?: readonly number[];
 }
 
 const isShape = (input: GradientCase['inputs'][number]): input is readonly number[] =>
@@ -87,6 +85,7 @@ const seedOf = (text: string) =>
 
 interface Compiled {
   readonly builder: GraphBuilder;
+  /** Everything that is fed, and its values: the inputs of the node, then the weights of the loss. */
   readonly inputs: readonly Value[];
   readonly values: readonly (readonly number[])[];
   /** Float outputs of the node, and the weights that make them one loss. */
@@ -124,18 +123,26 @@ function compile(checked: GradientCase, precision: Precision): Compiled {
   const weights = outputs.map(({ shape }) =>
     Array.from({ length: elementCount(shape) }, () => 0.5 + random()),
   );
-  const parts = outputs.map((output, i) =>
-    op.sum(op.Mul(output, op.constant(tensorOf(output.type, weights[i] ?? [], output.shape)))),
+  // Fed, so that nothing is known before the graph runs.
+  const fed = outputs.map(({ type, shape }, i) =>
+    builder.declare({ name: `weight${i}`, type, shape }),
   );
+  const parts = outputs.map((output, i) => op.sum(op.Mul(output, fed[i])));
   const loss = parts.reduce((total, part) => op.Add(total, part));
-  const wanted = inputs.filter(({ name }) => !checked.held?.includes(Number(name.slice(1))));
   const found = differentiate(
     builder,
     loss,
-    wanted.map(({ name }) => name),
+    inputs.map(({ name }) => name),
   );
-  const gradients = inputs.flatMap(({ name }) => found.gradients.get(name) ?? []);
-  return { builder, inputs, values, outputs, weights, gradients, random };
+  return {
+    builder,
+    inputs: [...inputs, ...fed],
+    values: [...values, ...weights],
+    outputs,
+    weights,
+    gradients: [...found.gradients.values()],
+    random,
+  };
 }
 
 function forward(
