@@ -1,4 +1,4 @@
-import type { Node, TensorData } from '../onnx/ir.js';
+import type { DataType, Node, TensorData } from '../onnx/ir.js';
 import { numbersOf, tensorOf } from './constants.js';
 import { reducedAxes } from './shapes/training.js';
 import { elementCount, int, ints, normalizeAxis, type Value } from './value.js';
@@ -188,12 +188,22 @@ export function foldNode(
     ? result[node.outputs.indexOf(name)]
     : (result as Folded | undefined);
   if (folded === undefined || folded.values.length !== elementCount(type.shape)) return undefined;
-  return tensorOf(
-    type.type,
-    type.type.includes('int') ? folded.values.map(Math.trunc) : folded.values,
-    type.shape,
-  );
+  if (!type.type.includes('int')) return tensorOf(type.type, folded.values, type.shape);
+  const values = folded.values.map(Math.trunc);
+  // Arithmetic that wraps around is left to ONNX Runtime.
+  const [low, high] = ranges[type.type] ?? [Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER];
+  if (values.some((value) => !(value >= low && value <= high))) return undefined;
+  return tensorOf(type.type, values, type.shape);
 }
+
+const ranges: Readonly<Partial<Record<DataType, readonly [low: number, high: number]>>> = {
+  int8: [-(2 ** 7), 2 ** 7 - 1],
+  uint8: [0, 2 ** 8 - 1],
+  int16: [-(2 ** 15), 2 ** 15 - 1],
+  uint16: [0, 2 ** 16 - 1],
+  int32: [-(2 ** 31), 2 ** 31 - 1],
+  uint32: [0, 2 ** 32 - 1],
+};
 
 /** The tensor that a Constant node holds, whichever attribute it uses. */
 export function constantAttribute(node: Node): TensorData | undefined {
