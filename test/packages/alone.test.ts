@@ -13,9 +13,9 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 const model = join(root, 'models/digits/mlp.onnx');
 
 const plugins = [
-  { name: 'norm-clip', factory: 'normClip', options: { maxNorm: 1 }, metrics: ['norm-clip/norm'] },
-  { name: 'value-clip', factory: 'valueClip', options: { bound: 0.1 }, metrics: [] },
-  { name: 'quantize', factory: 'quantize', options: { bits: 8 }, metrics: [] },
+  { name: 'norm-clip', factory: 'normClip', options: { maxNorm: 1 }, metrics: ['norm-clip.norm'] },
+  { name: 'value-clip', factory: 'valueClip', options: { max: 0.1 }, metrics: [] },
+  { name: 'quantize', factory: 'quantize', options: { bits: 8 }, metrics: ['quantize.bytes'] },
   { name: 'l2', factory: 'l2', options: { lambda: 1e-4 }, metrics: [] },
 ];
 
