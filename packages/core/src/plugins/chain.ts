@@ -62,6 +62,28 @@ export function assignIds(plugins: readonly GradientPlugin[]): readonly string[]
   });
 }
 
+/** What can be known of a chain before anything is compiled.
+ *  @throws GradwareError UNKNOWN_PARAMETER for a pattern that matches no parameter, INVALID_OPTION for a span of steps
+ *  that is empty */
+export function checkChain(
+  plugins: readonly GradientPlugin[],
+  parameters: readonly string[],
+): void {
+  plugins.forEach((plugin, place) => {
+    const where = describe(plugin, place);
+    selectNames(parameters, plugin.include, plugin.exclude, where);
+    const { from = 0, until = Number.POSITIVE_INFINITY } = plugin;
+    if (until <= from)
+      throw new GradwareError(
+        'INVALID_OPTION',
+        `A plugin works from step ${from} until step ${until}: on none`,
+        {
+          where,
+        },
+      );
+  });
+}
+
 function isActiveAt({ from = 0, until = Number.POSITIVE_INFINITY, every = 1 }: GradientPlugin) {
   return (step: number) => step >= from && step < until && (step - from) % every === 0;
 }

@@ -420,11 +420,6 @@ const broken: readonly (readonly [string, GradientPlugin, RegExp])[] = [
     },
     /A plugin failed: boom.*bad, number 1/s,
   ],
-  [
-    'matches nothing',
-    { ...scaleBy(1), include: 'w9' },
-    /"w9" matches no parameter.*Did you mean w1/s,
-  ],
 ];
 
 for (const [title, plugin, message] of broken)
@@ -432,6 +427,20 @@ for (const [title, plugin, message] of broken)
     const session = await open({ plugins: [plugin] });
     await expect(session.step(batch(0))).rejects.toThrow(message);
   });
+
+test('what can be known of a chain is known before training starts', async () => {
+  await expect(open({ plugins: [{ ...scaleBy(1), include: 'w9' }] })).rejects.toThrow(
+    /plugin scale, number 1 in the chain: "w9" matches no parameter.*Did you mean w1/s,
+  );
+  await expect(open({ plugins: [{ ...scaleBy(1), from: 5, until: 5 }] })).rejects.toThrow(
+    /on none/,
+  );
+  const clip: GradientPlugin = { ...scaleBy(1), name: 'clip', role: 'clip' };
+  const { warnings } = await open({ plugins: [clip, { ...scaleBy(1), role: 'guard' }] });
+  expect(warnings).toEqual([
+    expect.stringMatching(/^clip stands before scale: .*guard before clipping/),
+  ]);
+});
 
 test('two plugins with one id are an error, the same plugin twice is not', async () => {
   await expect(

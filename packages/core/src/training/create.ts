@@ -2,6 +2,8 @@ import picomatch from 'picomatch';
 import { GradwareError } from '../errors.js';
 import { adamw } from '../optimizers/adamw.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
+import { assignIds } from '../plugins/chain.js';
+import { orderWarnings } from '../plugins/order.js';
 import type { GradientPlugin } from '../plugins/plugin.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { createShapeOracle } from '../runtime/shape-oracle.js';
@@ -43,15 +45,17 @@ export async function createTrainingSession(
     options.executionProviders ?? [runtime.defaultProvider],
   );
   const optimizer = options.optimizer ?? registered.optimizer ?? source.optimizer ?? adamw();
+  const plugins = [...registered.plugins, ...(options.plugins ?? [])];
   const warnings = [
     ...source.warnings,
+    ...orderWarnings(plugins, assignIds(plugins)),
     ...refused.map((reason) => `A provider does not work here: ${reason}`),
   ];
   for (const warning of warnings) registered.warn(warning);
   return createSession({
     runtime,
     source,
-    plugins: [...registered.plugins, ...(options.plugins ?? [])],
+    plugins,
     optimizer,
     learningRate:
       options.learningRate ??

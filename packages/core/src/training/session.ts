@@ -3,7 +3,7 @@ import { GradwareError } from '../errors.js';
 import type { Provider } from '../lowering/rule.js';
 import type { TensorData } from '../onnx/ir.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
-import { assignIds } from '../plugins/chain.js';
+import { assignIds, checkChain } from '../plugins/chain.js';
 import type { GradientPlugin } from '../plugins/plugin.js';
 import type { LiveSettings } from '../plugins/registry.js';
 import type { Runtime, SessionOptions } from '../runtime/runtime.js';
@@ -45,6 +45,7 @@ export function createSession(parts: SessionParts): TrainingSession {
     ['learningRate', { setting: parts.learningRate, kind: undefined }],
   ]);
   const ids = assignIds(plugins);
+  checkChain(plugins, source.trainable);
   const store = createStateStore(runtime);
   const queue = createQueue();
   const checked = new WeakSet<object>();

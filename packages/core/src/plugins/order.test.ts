@@ -1,0 +1,19 @@
+import { expect, test } from 'vitest';
+import { orderWarnings } from './order.js';
+import type { GradientPlugin, PluginRole } from './plugin.js';
+
+const chain = (...roles: readonly PluginRole[]): readonly GradientPlugin[] =>
+  roles.map((role) => ({ name: role, role }));
+const warnings = (...roles: readonly PluginRole[]) => orderWarnings(chain(...roles), roles);
+
+test('the usual order gives no warning', () => {
+  expect(
+    warnings('unscale', 'guard', 'accumulate', 'reduce', 'compress', 'regularise', 'clip'),
+  ).toEqual([]);
+});
+
+test('clipping before accumulating is named, with the reason', () => {
+  expect(warnings('clip', 'noise', 'accumulate')).toEqual([
+    'clip stands before accumulate: micro-batches are clipped one by one, and their sum is not: clip what the optimizer sees.',
+  ]);
+});

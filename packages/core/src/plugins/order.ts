@@ -1,0 +1,70 @@
+import type { GradientPlugin, PluginRole } from './plugin.js';
+
+interface OrderRule {
+  /** A plugin of this role... */
+  readonly first: PluginRole;
+  /** ... before one of this role is a mistake, because ... */
+  readonly later: PluginRole;
+  readonly because: string;
+}
+
+/** Orders that are known to be wrong. The usual one: unscale, guard, accumulate, reduce, compress, regularise, clip. */
+const mistakes: readonly OrderRule[] = [
+  {
+    first: 'clip',
+    later: 'accumulate',
+    because:
+      'micro-batches are clipped one by one, and their sum is not: clip what the optimizer sees',
+  },
+  {
+    first: 'clip',
+    later: 'reduce',
+    because:
+      'each worker clips its own gradient, and the average is not clipped: clip after the all-reduce',
+  },
+  {
+    first: 'clip',
+    later: 'unscale',
+    because: 'the bound applies to scaled gradients: unscale before clipping',
+  },
+  {
+    first: 'clip',
+    later: 'guard',
+    because:
+      'an infinite gradient becomes NaN, or a number, before the guard sees it: guard before clipping',
+  },
+  {
+    first: 'compress',
+    later: 'guard',
+    because:
+      'a compressor drops NaN or keeps it in its residual before the guard sees it: guard before compressing',
+  },
+  {
+    first: 'compress',
+    later: 'accumulate',
+    because:
+      'every micro-batch is compressed, and its error with it: accumulate before compressing',
+  },
+  {
+    first: 'regularise',
+    later: 'accumulate',
+    because: 'the penalty is added once for each micro-batch: regularise after accumulating',
+  },
+];
+
+/** Warnings for orders known to be wrong, with the reason. The order stays what the user made it. */
+export function orderWarnings(
+  plugins: readonly GradientPlugin[],
+  ids: readonly string[],
+): readonly string[] {
+  return plugins.flatMap((later, j) =>
+    plugins.slice(0, j).flatMap((earlier, i) => {
+      const mistake = mistakes.find(
+        ({ first, later: after }) => earlier.role === first && later.role === after,
+      );
+      return mistake === undefined
+        ? []
+        : [`${ids[i]} stands before ${ids[j]}: ${mistake.because}.`];
+    }),
+  );
+}
