@@ -156,7 +156,10 @@ function refuse(name: string, kind: Kind<unknown>, value: unknown): never {
 }
 
 function print(value: unknown): string {
-  return typeof value === 'string' ? `"${value}"` : String(value);
+  if (typeof value === 'string') return `"${value}"`;
+  if (typeof value === 'function') return 'a function';
+  if (Array.isArray(value)) return 'a list';
+  return typeof value === 'object' && value !== null ? 'an object' : String(value);
 }
 
 function refuseUnknown(owner: string, key: string, declared: Options): never {
