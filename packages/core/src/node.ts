@@ -14,6 +14,7 @@ export const nodeRuntime: Runtime = {
   Tensor,
   defaultProvider: 'cpu',
   files: nodeFiles,
+  availableMemory: () => process.availableMemory(),
 };
 
 /** Trains models on onnxruntime-node. */

@@ -14,6 +14,7 @@ export const webRuntime: Runtime = {
   Tensor,
   defaultProvider: 'wasm',
   files: webFiles,
+  availableMemory: () => undefined,
 };
 
 /** Trains models on onnxruntime-web. */

@@ -11,6 +11,8 @@ export interface Runtime {
   readonly Tensor: TensorConstructor;
   readonly defaultProvider: 'cpu' | 'wasm';
   readonly files: FileAccess;
+  /** Bytes that can still be allocated; undefined where nobody knows. */
+  availableMemory(): number | undefined;
 }
 
 /** How paths (on the web: URLs) are read and written. */

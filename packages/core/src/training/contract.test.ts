@@ -1,7 +1,7 @@
 import { Tensor } from 'onnxruntime-node';
 import { expect, test } from 'vitest';
 import { tensorOf } from '../graph/constants.js';
-import { container, GRADIENT_PLUGIN, TrainingSession } from '../node.js';
+import { container, GRADIENT_PLUGIN, nodeRuntime, RUNTIME, TrainingSession } from '../node.js';
 import type { Model } from '../onnx/ir.js';
 import { encodeModel } from '../onnx/model.js';
 import { sgd } from '../optimizers/sgd.js';
@@ -65,7 +65,9 @@ function batch(k: number, scale = 1): Feeds {
 
 const batches = (count: number) => Array.from({ length: count }, (_, k) => batch(k));
 
-function open(options: TrainingOptions = {}): Promise<TrainingSession> {
+function open(
+  options: Parameters<typeof TrainingSession.create>[1] = {},
+): Promise<TrainingSession> {
   return TrainingSession.create(smallModel(), {
     loss: 'mse',
     optimizer: sgd({ momentum: 0.9 }),
@@ -440,6 +442,12 @@ test('what can be known of a chain is known before training starts', async () =>
   expect(warnings).toEqual([
     expect.stringMatching(/^clip stands before scale: .*guard before clipping/),
   ]);
+});
+
+test('a model too large for the memory is refused with numbers', async () => {
+  const small = container.createChildContainer();
+  small.register(RUNTIME, { useValue: { ...nodeRuntime, availableMemory: () => 500 } });
+  await expect(open({ container: small })).rejects.toMatchObject({ code: 'OUT_OF_MEMORY' });
 });
 
 test('two plugins with one id are an error, the same plugin twice is not', async () => {

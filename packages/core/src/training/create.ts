@@ -1,5 +1,6 @@
 import picomatch from 'picomatch';
 import { GradwareError } from '../errors.js';
+import { byteLength } from '../onnx/element-types.js';
 import { adamw } from '../optimizers/adamw.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
 import { assignIds } from '../plugins/chain.js';
@@ -13,6 +14,7 @@ import { optimizerTensors } from './checkpointing.js';
 import { loadSource, type Trainable } from './load.js';
 import { chooseProvider } from './providers.js';
 import { createSession } from './session.js';
+import type { ModelSource } from './source.js';
 
 /** What the container has registered: it stands behind what the options say. */
 export interface Registered {
@@ -40,6 +42,7 @@ export async function createTrainingSession(
   if (signal?.aborted)
     throw new GradwareError('ABORTED', 'Stopped on request', { cause: signal.reason });
   const source = await loadSource(runtime.files, given, options, createShapeOracle(runtime, 21));
+  requireMemory(runtime, source);
   const { provider, refused } = await chooseProvider(
     runtime,
     options.executionProviders ?? [runtime.defaultProvider],
@@ -70,6 +73,26 @@ export async function createTrainingSession(
     initialState:
       options.optimizer === undefined ? optimizerTensors(source.optimizerState) : new Map(),
   });
+}
+
+/** Weights, gradients, updates and two moments before and after a step. */
+const copiesOfWeights = 6;
+
+/** @throws GradwareError OUT_OF_MEMORY with the numbers, rather than a crash later */
+function requireMemory(runtime: Runtime, { parameters, trainable }: ModelSource): void {
+  const available = runtime.availableMemory();
+  const bytes = trainable.reduce((total, name) => {
+    const tensor = parameters.get(name);
+    return tensor === undefined ? total : total + byteLength(tensor.type, tensor.dims);
+  }, 0);
+  const needed = bytes * copiesOfWeights;
+  if (available === undefined || needed <= available) return;
+  const gib = (count: number) => `${(count / 2 ** 30).toFixed(1)} GiB`;
+  throw new GradwareError(
+    'OUT_OF_MEMORY',
+    `Training ${gib(bytes)} of weights takes about ${gib(needed)}, and ${gib(available)} are free`,
+    { remedy: 'Freeze some of the parameters (frozenParams), or use a machine with more memory.' },
+  );
 }
 
 function metricFilter(wanted: TrainingOptions['metrics']): (name: string) => boolean {
