@@ -83,6 +83,8 @@ export const arithmetic: readonly GradientCase[] = [
   one('Clip', [[3, 4], null, fixed('float', [1], [])]),
   one('Clip', [[3, 4], fixed('float', [-0.5], [])]),
   one('Clip', [[3, 4]]),
+  one('Clip', [[3, 4], fixed('float', [-0.5], []), []], {}, { range: [0, 1] }),
+  one('Clip', [[3, 4], [], fixed('float', [3], [])]),
   one('Clip', [[0, 4], fixed('float', [-0.5], []), fixed('float', [1], [])]),
   one('Where', [fixed('bool', [1, 0, 1]), [2, 3], [2, 3]]),
   one('Where', [fixed('bool', [1, 0, 1, 0], [2, 1, 2]), [2], [3, 1]]),

@@ -122,7 +122,9 @@ export function helpers(
     sumTo(target, gradient) {
       if (sameShape(target.shape, gradient.shape)) return gradient;
       const axes = reducedAxes(target.shape, gradient.shape).sort((a, b) => a - b);
-      const reduced = axes.length === 0 ? gradient : sum(gradient, axes, target.shape.length > 0);
+      // Where only leading axes go, the sum itself has the shape of the target.
+      const keep = axes.length > gradient.shape.length - target.shape.length;
+      const reduced = axes.length === 0 ? gradient : sum(gradient, axes, keep);
       return builder.op.reshape(reduced, target.shape);
     },
     globalNorm(values) {

@@ -14,7 +14,7 @@ import { constantAttribute } from './fold.js';
 import { refusals, type Upgrade, type UpgradeStep, upgrades } from './upgrade-rules.js';
 
 /** The opset that everything behind the importers is written for. */
-export const targetOpset = 21;
+const targetOpset = 21;
 
 /** What the table of changes reaches back to: before opset 7, broadcasting was an attribute. */
 const oldest = 7;

@@ -43,12 +43,13 @@ function clip({ dy, x: [x, low, high], has, op }: GradientContext) {
   const above = hasLow ? op.GreaterOrEqual(x, low) : undefined;
   const below = hasHigh ? op.LessOrEqual(x, high) : undefined;
   const inside = above && below ? op.And(above, below) : (above ?? below);
-  const outside = (beyond: Value) => op.sum(op.Where(beyond, dy, 0));
+  const outside = (bound: Value, beyond: Value) =>
+    op.reshape(op.sum(op.Where(beyond, dy, 0)), bound.shape);
   return [
     inside ? op.Where(inside, dy, 0) : dy,
     // The upper bound wins where the bounds cross.
-    hasLow ? outside(below ? op.And(op.Less(x, low), below) : op.Less(x, low)) : null,
-    hasHigh ? outside(op.Greater(x, high)) : null,
+    hasLow ? outside(low, below ? op.And(op.Less(x, low), below) : op.Less(x, low)) : null,
+    hasHigh ? outside(high, op.Greater(x, high)) : null,
   ];
 }
 
