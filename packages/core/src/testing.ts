@@ -1,3 +1,6 @@
+export { tensorOf } from './graph/constants.js';
+export type { Graph, Model, Node } from './onnx/ir.js';
+export { encodeModel } from './onnx/model.js';
 export { type Bench, type BenchOptions, type BenchStep, createBench } from './testing/bench.js';
 export type { Check } from './testing/checks.js';
 export {
