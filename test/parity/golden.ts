@@ -23,6 +23,30 @@ export function below(all: Tensors, prefix: string): Tensors {
   );
 }
 
+/** Entry i of tensors that hold one entry for each step. */
+export function at(all: Tensors, i: number): Tensors {
+  return new Map(
+    [...all].map(([name, tensor]) => {
+      const dims = tensor.dims.slice(1);
+      const size = dims.reduce((product, dim) => product * dim, 1);
+      const data = floats(tensor).slice(i * size, (i + 1) * size);
+      return [name, { ...tensor, dims, data }];
+    }),
+  );
+}
+
+/** The reverse: one entry for each step. */
+export function stacked(steps: readonly Tensors[]): Tensors {
+  return new Map(
+    [...(steps[0] ?? [])].map(([name, { type, dims }]) => {
+      const data = steps.flatMap((step) =>
+        Array.from((step.get(name)?.data ?? []) as Float32Array),
+      );
+      return [name, { type, dims: [steps.length, ...dims], data: Float32Array.from(data) }];
+    }),
+  );
+}
+
 type Plugins = Parameters<typeof createBench>[0]['plugins'];
 
 /** What plugins make of gradients in one step. */

@@ -189,7 +189,7 @@ export function foldNode(
     : (result as Folded | undefined);
   if (folded === undefined || folded.values.length !== elementCount(type.shape)) return undefined;
   if (!type.type.includes('int')) return tensorOf(type.type, folded.values, type.shape);
-  const values = folded.values.map(Math.trunc);
+  const values: readonly number[] = folded.values.map(Math.trunc);
   // Arithmetic that wraps around is left to ONNX Runtime.
   const [low, high] = ranges[type.type] ?? [Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER];
   if (values.some((value) => !(value >= low && value <= high))) return undefined;

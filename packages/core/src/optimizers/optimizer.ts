@@ -5,6 +5,7 @@ import {
   type CheckedOptions,
   checkOptions,
   type Given,
+  type Kind,
   type Options,
   type Resolved,
 } from '../options/options.js';
@@ -28,6 +29,8 @@ export interface Optimizer {
   /** Where neither the session nor a schedule says otherwise. */
   readonly defaultLearningRate: number;
   readonly settings: Readonly<Record<string, Setting>>;
+  /** What a new value of a setting must be. */
+  readonly kinds?: Readonly<Record<string, Kind<number>>>;
   update(gradients: readonly Value[], context: OptimizerContext): readonly Value[];
 }
 
@@ -64,10 +67,14 @@ export function defineOptimizer<const O extends Options>(
       given,
     );
     definition.validate?.(constants, settings);
+    const kinds: Record<string, Kind<number>> = {};
+    for (const [key, option] of Object.entries(definition.options))
+      if (option.role === 'setting') kinds[key] = option.kind;
     return {
       name: definition.name,
       defaultLearningRate: definition.defaultLearningRate,
       settings,
+      kinds,
       update(gradients, context) {
         const live = Object.keys(settings).map((key) => [key, context.setting(key)]);
         return definition.update(gradients, context, {

@@ -99,7 +99,7 @@ export function updateParameters(
           live,
           `${group.name === '' ? '' : `${group.name}/`}${optimizer.name}.${name}`,
           optimizer.settings[name] ?? 0,
-          undefined,
+          optimizer.kinds?.[name],
         ),
     });
   });

@@ -8,7 +8,7 @@ import type { Optimizer } from '../optimizers/optimizer.js';
 import { assignIds } from '../plugins/chain.js';
 import type { GradientPlugin, HostGradient } from '../plugins/plugin.js';
 import type { LiveSettings } from '../plugins/registry.js';
-import { valueAt } from '../schedules/schedule.js';
+import { type Setting, valueAt } from '../schedules/schedule.js';
 import { compileStep } from '../step/compile.js';
 import { type Feeding, type HostStep, names, type StepProgram } from '../step/program.js';
 import type { TrainingGraph } from '../step/training-graph.js';
@@ -22,7 +22,7 @@ export interface BenchOptions {
   readonly weights: Tensors;
   /** Default: one that only records what reaches it, and subtracts it from the weights. */
   readonly optimizer?: Optimizer | undefined;
-  readonly learningRate?: number | undefined;
+  readonly learningRate?: Setting | undefined;
   readonly seed?: number | undefined;
   readonly provider?: Provider | undefined;
   /** Default: onnxruntime-node. */
@@ -67,7 +67,9 @@ export async function createBench(options: BenchOptions): Promise<Bench> {
     logSeverityLevel: 3,
   });
   const hostState = new Map<string, Float32Array>();
-  let state = new Map([...weights].map(([name, tensor]) => [`parameter/${name}`, tensor] as const));
+  let state = new Map<string, TensorData>(
+    [...weights].map(([name, tensor]) => [`parameter/${name}`, tensor]),
+  );
   let position = 0;
 
   function programFor(feeding: Feeding): StepProgram {

@@ -37,7 +37,7 @@ function tensors(salt: number, scale = 1): Tensors {
 /** Everything that an optimizer has to keep to, as single checks. */
 export function optimizerChecks<Given>(
   make: (given?: Given) => Optimizer,
-  { options, learningRate, provider, runtime, session }: OptimizerTestOptions<Given> = {},
+  { options, learningRate, provider, runtime, session }: OptimizerTestOptions<NoInfer<Given>> = {},
 ): readonly Check[] {
   const steps = [1, 2, 3, 4, 5].map((salt) => tensors(100 * salt));
 
@@ -161,7 +161,7 @@ export function optimizerChecks<Given>(
  *  @throws GradwareError PLUGIN_CONTRACT with every check that fails */
 export async function testOptimizer<Given>(
   make: (given?: Given) => Optimizer,
-  options: OptimizerTestOptions<Given> = {},
+  options: OptimizerTestOptions<NoInfer<Given>> = {},
 ): Promise<void> {
   await runAll(`The optimizer ${make(options.options).name}`, optimizerChecks(make, options));
 }

@@ -67,7 +67,13 @@ const spoiledBy =
 /** Everything that a plugin has to keep to, as single checks: for a test runner's own table of tests. */
 export function pluginChecks<Given>(
   make: PluginMaker<Given>,
-  { options, nonFinite = 'shows', provider, runtime, session }: PluginTestOptions<Given> = {},
+  {
+    options,
+    nonFinite = 'shows',
+    provider,
+    runtime,
+    session,
+  }: PluginTestOptions<NoInfer<Given>> = {},
 ): readonly Check[] {
   const given = (common: CommonOptions = {}) =>
     ({ ...options, ...common }) as Given & CommonOptions;
@@ -316,7 +322,7 @@ function shapesWithout(name: string): readonly string[] {
  *  @throws GradwareError PLUGIN_CONTRACT with every check that fails */
 export async function testPlugin<Given>(
   make: PluginMaker<Given>,
-  options: PluginTestOptions<Given> = {},
+  options: PluginTestOptions<NoInfer<Given>> = {},
 ): Promise<void> {
   const { name } = make({ ...options.options } as Given & CommonOptions);
   await runAll(`The plugin ${name}`, pluginChecks(make, options));
