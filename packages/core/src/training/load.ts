@@ -105,8 +105,7 @@ export async function findArtifacts(
     if (!required) return undefined;
     throw new GradwareError('FILE', `The folder has no ${role}`, {
       where: String(folder),
-      remedy:
-        'It should hold training_model.onnx, eval_model.onnx, optimizer_model.onnx and checkpoint.',
+      remedy: `It should hold training_model.onnx, eval_model.onnx, optimizer_model.onnx and checkpoint; it holds ${names.join(', ') || 'nothing'}.`,
     });
   };
   const trainModel = find('trainModel', true) as string;
