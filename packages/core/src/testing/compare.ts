@@ -14,6 +14,23 @@ export function expectSame(found: Tensors, wanted: Tensors, what: string, equal 
   }
 }
 
+/** How far providers may be apart, as a part of a tensor's largest number: a few float32 roundings. */
+const tolerance = 1e-5;
+
+/** Fails where tensors differ by more than rounding. */
+export function expectClose(found: Tensors, wanted: Tensors, what: string): void {
+  for (const [name, tensor] of wanted) {
+    const other = found.get(name);
+    const [values, exact] = [other && floats(other), floats(tensor)];
+    const largest = exact.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
+    const close = exact.every(
+      (x, i) => Math.abs((values?.[i] ?? Number.NaN) - x) <= tolerance * largest,
+    );
+    if (!close)
+      fail(`${what}: ${name} is ${other ? show(other) : 'missing'} instead of ${show(tensor)}`);
+  }
+}
+
 /** Fails where a number is NaN or infinite. */
 export function expectFinite(found: Tensors, what: string): void {
   for (const [name, tensor] of found)

@@ -5,7 +5,7 @@ import type { TensorData } from '../onnx/ir.js';
 import type { CommonOptions, GradientPlugin } from '../plugins/plugin.js';
 import { type Bench, createBench } from './bench.js';
 import { type Check, fail, runAll } from './checks.js';
-import { allFinite, expectFinite, expectSame } from './compare.js';
+import { allFinite, expectClose, expectFinite, expectSame } from './compare.js';
 import type { Tensors, TestRuntime } from './runtime.js';
 import { floats, sameNumber, sample } from './tensors.js';
 
@@ -70,7 +70,7 @@ export function pluginChecks<Given>(
   {
     options,
     nonFinite = 'shows',
-    provider,
+    provider = 'cpu',
     runtime,
     session,
   }: PluginTestOptions<NoInfer<Given>> = {},
@@ -88,15 +88,17 @@ export function pluginChecks<Given>(
       over = shapes,
       seed = 1,
       plugins = [make(given(common))],
+      on: own = provider,
     }: {
       common?: CommonOptions;
       over?: Readonly<Record<string, readonly number[]>>;
       seed?: number;
       plugins?: readonly GradientPlugin[];
+      on?: Provider | undefined;
     } = {},
   ): Promise<Result> {
     const bench = await createBench({
-      ...{ plugins, weights: tensors(over, 7), seed, provider, runtime, session },
+      ...{ plugins, weights: tensors(over, 7), seed, provider: own, runtime, session },
     });
     try {
       return await use(bench);
@@ -263,7 +265,17 @@ export function pluginChecks<Given>(
         ),
     },
   ];
-  if (plain.transformHost === undefined)
+  if (provider !== 'cpu')
+    checks.push({
+      name: 'gives the numbers of the CPU',
+      run: async () => {
+        const here = await on((bench) => runSteps(bench, steps));
+        const there = await on((bench) => runSteps(bench, steps), { on: 'cpu' });
+        expectClose(here, there, provider);
+      },
+    });
+  // WebGPU has no Loop.
+  if (plain.transformHost === undefined && provider !== 'webgpu')
     checks.push({
       name: 'does the same in one run of many steps as in many runs',
       run: async () => {
