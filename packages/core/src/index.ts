@@ -2,10 +2,6 @@ export * from './errors.js';
 export type { Op } from './graph/builder.js';
 export type { State, StateOptions } from './graph/state.js';
 export { elementCount, sameShape, type TensorType, type Value } from './graph/value.js';
-export type { Provider } from './lowering/rule.js';
-export { elementTypes } from './onnx/element-types.js';
-export { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from './onnx/float16.js';
-export type { DataType, Dim, TypedArray } from './onnx/ir.js';
 export {
   bceWithLogits,
   crossEntropy,
@@ -16,6 +12,10 @@ export {
   output,
 } from './losses/index.js';
 export * from './losses/loss.js';
+export type { Provider } from './lowering/rule.js';
+export { elementTypes } from './onnx/element-types.js';
+export { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from './onnx/float16.js';
+export type { DataType, Dim, TypedArray } from './onnx/ir.js';
 export { adam, adamw } from './optimizers/adamw.js';
 export * from './optimizers/optimizer.js';
 export { sgd } from './optimizers/sgd.js';
@@ -38,6 +38,8 @@ export type {
   StepsResult,
   TrainingOptions,
 } from './training/api.js';
+export { type Evaluation, type EvaluationOptions, evaluate } from './training/evaluation.js';
+export { type Inspection, inspectModel, type OpUse } from './training/inspect.js';
 export {
   GRADIENT_PLUGIN,
   LOGGER,
@@ -46,7 +48,7 @@ export {
   RUNTIME,
   SCHEDULE,
 } from './training/tokens.js';
-export { type Evaluation, type EvaluationOptions, evaluate } from './training/evaluation.js';
+export type { ParameterChoice } from './training/trainable.js';
 export {
   type EpochEvent,
   type Position,
