@@ -7,7 +7,7 @@ import type { TrainingGraph } from '../step/training-graph.js';
 import type { ParameterGroup } from '../step/update.js';
 import { findLabels, type LabelInput } from './checks.js';
 import { createExecutor, type Executor } from './executor.js';
-import type { SessionParts } from './session.js';
+import type { SessionParts } from './session-parts.js';
 import type { StateStore } from './state-store.js';
 
 export interface Compiled {

@@ -5,8 +5,13 @@ import type { HostContext, HostGradient } from '../plugins/plugin.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { fromTensor, toTensor } from '../runtime/tensors.js';
 import type { HostStep, StepProgram } from '../step/program.js';
-import type { Run } from './executor.js';
 import type { StateStore } from './state-store.js';
+
+/** The run that a visit is part of. */
+interface HostRun {
+  readonly from: number;
+  readonly signal: AbortSignal | undefined;
+}
 
 /** Lets a host plugin work on the gradients that a stage made; its results take their place for the next stage.
  *  Returns what it reported. State of a host plugin is not undone with a dropped step: it ran before the drop was
@@ -17,7 +22,7 @@ export async function visitHost(
   program: StepProgram,
   { call, inputs, outputs }: HostStep,
   known: Record<string, Tensor>,
-  run: Run,
+  run: HostRun,
   store: StateStore,
 ): Promise<Readonly<Record<string, number>>> {
   const { plugin, id, parameters, isActive } = call;

@@ -1,14 +1,10 @@
 import type { Tensor } from 'onnxruntime-common';
 import { GradwareError } from '../errors.js';
-import type { Provider } from '../lowering/rule.js';
-import type { TensorData } from '../onnx/ir.js';
-import type { Optimizer } from '../optimizers/optimizer.js';
 import { assignIds, checkChain } from '../plugins/chain.js';
-import type { GradientPlugin } from '../plugins/plugin.js';
 import type { LiveSettings } from '../plugins/registry.js';
-import type { Runtime, SessionOptions } from '../runtime/runtime.js';
+import type { Runtime } from '../runtime/runtime.js';
 import { fromTensor, toTensor } from '../runtime/tensors.js';
-import { type Setting, valueAt } from '../schedules/schedule.js';
+import { valueAt } from '../schedules/schedule.js';
 import { names, type Part, type StepProgram } from '../step/program.js';
 import type { Feeds, Rows, RunOptions, StepResult, StepsResult, TrainingSession } from './api.js';
 import { checkpointing } from './checkpointing.js';
@@ -18,25 +14,10 @@ import { createEvaluation } from './eval-model.js';
 import type { RunResult } from './executor.js';
 import { parameterAccess } from './parameters.js';
 import { createQueue } from './queue.js';
+import type { SessionParts } from './session-parts.js';
 import { createSettings } from './settings.js';
-import type { ModelSource } from './source.js';
 import { batchDims, isRows, rowFeeds, stackBatches, takeRows } from './stack.js';
 import { createStateStore } from './state-store.js';
-
-export interface SessionParts {
-  readonly runtime: Runtime;
-  readonly source: ModelSource;
-  readonly plugins: readonly GradientPlugin[];
-  readonly optimizer: Optimizer;
-  readonly learningRate: Setting;
-  readonly provider: Provider;
-  readonly seed: number;
-  readonly wantsMetric: (name: string) => boolean;
-  readonly sessionOptions: SessionOptions;
-  readonly warnings: readonly string[];
-  /** State of the optimizer that came with the artifacts, by key. */
-  readonly initialState: ReadonlyMap<string, TensorData>;
-}
 
 /** A session over a model that is loaded and a chain that is laid out. */
 export function createSession(parts: SessionParts): TrainingSession {
