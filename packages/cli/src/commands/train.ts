@@ -122,11 +122,15 @@ async function trainModel(model: string, flags: TrainFlags, context: Context): P
       session.learningRate = schedule({ learningRate, steps: epochs * stepsPerEpoch });
     }
     const record = await resume(session, checkpoint, describeRun(flags, training), reporter);
-    if (record.position.epoch >= epochs)
-      throw new GradwareError('INVALID_OPTION', `The run has ended: ${epochs} epochs are done`, {
-        where: checkpoint ?? flags.out,
-        remedy: `Give --epochs more than ${record.position.epoch} to go on.`,
-      });
+    if (record.position.epoch > epochs)
+      throw new GradwareError(
+        'INVALID_OPTION',
+        `The run is beyond that: ${record.position.epoch} epochs are done, not ${epochs}`,
+        {
+          where: checkpoint ?? flags.out,
+          remedy: `Give --epochs ${record.position.epoch}, or more to go on.`,
+        },
+      );
     reporter.start({
       model,
       provider: session.provider,

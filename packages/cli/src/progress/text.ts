@@ -76,7 +76,8 @@ export function textReporter(
       else line(describeState(state));
     },
     epoch(event) {
-      line(describeEpoch(event, info?.epochs ?? event.epoch + 1));
+      const columns = terminal.isInteractive ? terminal.columns : Number.POSITIVE_INFINITY;
+      line(describeEpoch(event, info?.epochs ?? event.epoch + 1, columns));
       drawn = now();
       rate.pause();
     },
@@ -115,15 +116,18 @@ export function describeEvaluation({ loss, accuracy }: Evaluation, prefix = ''):
   ];
 }
 
-function describeEpoch(event: EpochEvent, epochs: number): string {
+/** What does not fit in `columns` is left out, from the last metric on. */
+function describeEpoch(event: EpochEvent, epochs: number, columns: number): string {
   const head = `epoch ${String(event.epoch + 1).padStart(String(epochs).length)}/${epochs}`;
-  return [
+  const parts = [
     head,
     `loss ${formatNumber(event.loss)}`,
     ...(event.validation === undefined ? [] : describeEvaluation(event.validation, 'val ')),
-    ...describeMetrics(event.metrics),
     `${event.seconds.toFixed(1)} s`,
-  ].join('  ');
+  ];
+  const metrics = [...describeMetrics(event.metrics)];
+  while (metrics.length > 0 && [...parts, ...metrics].join('  ').length > columns) metrics.pop();
+  return [...parts, ...metrics].join('  ');
 }
 
 function describeState(state: BarState): string {
