@@ -11,7 +11,7 @@ test('ORT 1.19.2 runs one of its training kernels alone', async () => {
     outputs: [{ type: 'float32' }],
   });
   expect(dx).toMatchObject({ dims: [3] });
-  expect(Array.from(dx?.data ?? [])).toEqual([0, 0, 3]);
+  expect([...(dx?.data ?? [])]).toEqual([0, 0, 3]);
 });
 
 test.skipIf(!haveArtifacts('yalue-go/training_model.onnx'))(

@@ -128,18 +128,26 @@ export async function runOracleNode(
   const session = await InferenceSession.create(encodeNode(node), {
     graphOptimizationLevel: 'disabled',
   });
-  try {
-    const feeds: Record<string, OrtTensor> = {};
-    for (const [i, input] of node.inputs.entries())
-      if (input !== undefined && session.inputNames.includes(`x${i}`))
-        feeds[`x${i}`] = await oracleTensor(input);
-    const results = await session.run(feeds);
-    return node.outputs.map((output, i) => {
-      const result = results[`y${i}`];
-      if (output === undefined || result === undefined) return undefined;
-      return { type: output.type, dims: [...result.dims], data: result.data };
-    });
-  } finally {
-    await session.release();
+  const feeds: Record<string, OrtTensor> = {};
+  for (const [i, input] of node.inputs.entries())
+    if (input !== undefined && session.inputNames.includes(`x${i}`))
+      feeds[`x${i}`] = await oracleTensor(input);
+  const results = await session.run(feeds).catch(giveUpAfterTrap);
+  await session.release();
+  return node.outputs.map((output, i) => {
+    const result = results[`y${i}`];
+    if (output === undefined || result === undefined) return undefined;
+    return { type: output.type, dims: [...result.dims], data: result.data };
+  });
+}
+
+/** A trap inside WebAssembly leaves the runtime unusable: the next call would never return. */
+function giveUpAfterTrap(error: unknown): never {
+  if (error instanceof Error && error.name === 'RuntimeError') {
+    loaded = Promise.reject(
+      new Error('ORT 1.19.2 crashed in a node before this', { cause: error }),
+    );
+    loaded.catch(() => undefined);
   }
+  throw error;
 }
