@@ -124,11 +124,11 @@ describe('SliceGrad', () => {
     [[5, 4, 7], [-5], [-1], [1], undefined],
     [[5, 6, 3], [1], [far], [2], [2]],
     [
-      [3, 6, 4],
-      [0, 6],
-      [far, -far],
+      [3, 6, 3],
+      [0, 1],
+      [far, far],
       [0, 2],
-      [2, -2],
+      [2, 2],
     ],
     [[5, 6, 7], [4], [-far], [0], [-1]],
     [[2, 3, 7], [3, 2], [far, 5], undefined, undefined],
@@ -148,6 +148,20 @@ describe('SliceGrad', () => {
       outputs: [{ type: 'float32', shape }],
     }),
   );
+});
+
+// ORT's kernel refuses steps below -1: every second row, and every second column from the last.
+test('SliceGrad with a step of -2', () => {
+  const [dy, shape] = [random(3, 4), [5, 7]];
+  const dx = Array<number>(35).fill(0);
+  for (let i = 0; i < 12; i++) dx[Math.floor(i / 4) * 14 + 6 - (i % 4) * 2] = Number(dy.data[i]);
+  return compare({
+    opType: 'SliceGrad',
+    inputs: [dy, int64(shape), int64([0, 6]), int64([5, -8]), int64([0, -1]), int64([2, -2])],
+    constants: [1, 2, 3, 4, 5],
+    outputs: [{ type: 'float32', shape }],
+    reference: [tensorOf('float32', dx, shape)],
+  });
 });
 
 test.each([
