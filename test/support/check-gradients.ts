@@ -92,6 +92,8 @@ interface Compiled {
   readonly outputs: readonly Value[];
   readonly weights: readonly (readonly number[])[];
   readonly gradients: readonly Value[];
+  /** The nodes as the case gives them, before the differentiator takes any of them apart. */
+  readonly whole: readonly Node[];
   readonly random: () => number;
 }
 
@@ -129,6 +131,10 @@ function compile(checked: GradientCase, precision: Precision): Compiled {
   );
   const parts = outputs.map((output, i) => op.sum(op.Mul(output, fed[i])));
   const loss = parts.reduce((total, part) => op.Add(total, part));
+  const whole = prune(
+    builder.nodes,
+    outputs.map(({ name }) => name),
+  );
   const found = differentiate(
     builder,
     loss,
@@ -141,6 +147,7 @@ function compile(checked: GradientCase, precision: Precision): Compiled {
     outputs,
     weights,
     gradients: [...found.gradients.values()],
+    whole,
     random,
   };
 }
@@ -235,7 +242,15 @@ interface Stock {
 
 async function open(compiled: Compiled): Promise<Stock> {
   const outputs = [...compiled.outputs, ...compiled.gradients];
-  const bytes = encode(compiled, lowered(compiled, outputs), outputs);
+  return openNodes(compiled, lowered(compiled, outputs), outputs);
+}
+
+async function openNodes(
+  compiled: Compiled,
+  nodes: readonly Node[],
+  outputs: readonly Value[],
+): Promise<Stock> {
+  const bytes = encode(compiled, nodes, outputs);
   const session = await InferenceSession.create(bytes, {
     intraOpNumThreads: 1,
     logSeverityLevel: 4,
@@ -329,6 +344,22 @@ async function check(checked: GradientCase, precision: Precision): Promise<Check
 /** What a tensor of this precision can hold, so that the distance really travelled is known. */
 function roundTo(precision: Precision, values: Numbers): Numbers {
   return precision === 'float64' ? values : values.map((list) => list.map(Math.fround));
+}
+
+/** The outputs of a case as the differentiator computes them, and by ONNX Runtime's kernel of the whole node. */
+export async function compareWithKernel(
+  checked: GradientCase,
+): Promise<readonly { readonly ours: TensorData; readonly theirs: TensorData }[]> {
+  const compiled = compile(checked, 'float32');
+  const { outputs, values, whole } = compiled;
+  const [apart, kernel] = [await open(compiled), await openNodes(compiled, whole, outputs)];
+  const [ours, theirs] = [await apart.run(values, outputs), await kernel.run(values, outputs)];
+  await apart.release();
+  await kernel.release();
+  return outputs.map(({ shape }, i) => ({
+    ours: tensorOf('float32', ours[i] ?? [], shape),
+    theirs: tensorOf('float32', theirs[i] ?? [], shape),
+  }));
 }
 
 /** The nodes that the gradients need, before they are lowered. */

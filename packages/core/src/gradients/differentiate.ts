@@ -5,6 +5,8 @@ import { sortNodes } from '../graph/order.js';
 import { sameShape, type Value } from '../graph/value.js';
 import type { DataType, Node } from '../onnx/ir.js';
 import { usedNames } from '../onnx/names.js';
+import { decompose, decompositionOf } from './decompose/index.js';
+import { mergeProducts } from './merge-products.js';
 import type { Values } from './rule.js';
 import { gradientRuleOf, isDifferentiable, takesGradientOf } from './rules/index.js';
 import { stashOutputs } from './stash.js';
@@ -69,12 +71,14 @@ export function findGradientGaps(
     onPath.push(node);
     for (const name of usedNames(node)) if (active.has(name)) wanted.add(name);
   }
-  const withoutRule = onPath.filter((node) => gradientRuleOf(node) === undefined);
+  const withoutRule = onPath.filter(
+    (node) => gradientRuleOf(node) === undefined && decompositionOf(node) === undefined,
+  );
   const unreachable = wrt.filter((name) => !wanted.has(name));
   return { withoutRule, unreachable, onPath };
 }
 
-function refuseGaps({ withoutRule, unreachable }: GradientGaps): void {
+function refuseGaps({ withoutRule }: GradientGaps): void {
   if (withoutRule.length > 0) {
     const ops = [...new Set(withoutRule.map((node) => node.opType))];
     throw new GradwareError('NO_GRADIENT', `No gradient is known for ${ops.join(', ')}`, {
@@ -82,6 +86,9 @@ function refuseGaps({ withoutRule, unreachable }: GradientGaps): void {
       remedy: 'Freeze the parameters below these nodes, or export the model with other ops.',
     });
   }
+}
+
+function refuseUnreachable({ unreachable }: GradientGaps): void {
   if (unreachable.length > 0)
     throw new GradwareError(
       'UNREACHABLE_PARAMETER',
@@ -92,6 +99,22 @@ function refuseGaps({ withoutRule, unreachable }: GradientGaps): void {
     );
 }
 
+/** Takes apart what has a decomposition in place of a rule, until nothing on the way from the loss is left to.
+ *  Only the graph as it was given is asked whether it reaches every parameter: a recurrence of one step uses no
+ *  recurrent weight, and its gradient is zero. */
+function decomposeAll(builder: GraphBuilder, loss: string, wrt: readonly string[]): GradientGaps {
+  const given = findGradientGaps(builder, loss, wrt);
+  refuseGaps(given);
+  refuseUnreachable(given);
+  for (;;) {
+    const gaps = findGradientGaps(builder, loss, wrt);
+    refuseGaps(gaps);
+    const whole = gaps.onPath.filter((node) => decompositionOf(node) !== undefined);
+    if (whole.length === 0) return gaps;
+    decompose(builder, new Set(whole));
+  }
+}
+
 /** Writes the backward pass of `loss` (a scalar) into the builder, in ORT's training dialect.
  *  Reverse mode: nodes are visited from the last to the first; contributions to one value are summed. */
 export function differentiate(
@@ -99,8 +122,8 @@ export function differentiate(
   loss: Value,
   wrt: readonly string[],
 ): Differentiated {
-  const gaps = findGradientGaps(builder, loss.name, wrt);
-  refuseGaps(gaps);
+  const gaps = decomposeAll(builder, loss.name, wrt);
+  const vanished = new Set(gaps.unreachable);
   stashOutputs(builder, new Set(gaps.onPath));
   const { sorted, active } = findPaths(builder, wrt);
   const { op } = builder;
@@ -113,7 +136,10 @@ export function differentiate(
     if (parts === undefined) return undefined;
     const [first, second] = parts;
     if (first === undefined || second === undefined) return first;
-    const total = builder.scoped(`AccumulateGrad_${name}`, () => op.Sum(...parts));
+    const total = builder.scoped(`AccumulateGrad_${name}`, () => {
+      const [only, ...others] = mergeProducts(builder, parts) ?? parts;
+      return others.length === 0 ? (only as Value) : op.Sum(only, ...others);
+    });
     contributions.set(name, [total]);
     return total;
   }
@@ -136,7 +162,7 @@ export function differentiate(
 
   const gradients = new Map<string, Value>();
   for (const name of wrt) {
-    const gradient = gradientOf(name);
+    const gradient = vanished.has(name) ? op.zeros(builder.value(name)) : gradientOf(name);
     if (gradient === undefined)
       throw new GradwareError('UNREACHABLE_PARAMETER', `No gradient reaches ${name}`, {
         remedy: 'Freeze this parameter.',

@@ -1,5 +1,6 @@
 import { computeShapes } from './compute.js';
 import { elementwiseShapes } from './elementwise.js';
+import { recurrentShapes } from './recurrent.js';
 import type { ShapeRule } from './rule.js';
 import { tensorShapes } from './tensor.js';
 import { trainingShapes } from './training.js';
@@ -9,6 +10,7 @@ export const shapeRules = {
   ...elementwiseShapes,
   ...tensorShapes,
   ...computeShapes,
+  ...recurrentShapes,
   ...trainingShapes,
 } satisfies Record<string, ShapeRule>;
 

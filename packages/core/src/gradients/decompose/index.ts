@@ -1,0 +1,56 @@
+import type { GraphBuilder } from '../../graph/builder.js';
+import type { Node } from '../../onnx/ir.js';
+import type { Values } from '../rule.js';
+import type { Decomposition, Decompositions } from './decomposition.js';
+import { recurrent } from './recurrent.js';
+
+const table: Decompositions = { ...recurrent };
+
+/** ONNX's own domain, and ORT's. */
+const domains: ReadonlySet<string> = new Set(['', 'com.microsoft']);
+
+export function decompositionOf({
+  opType,
+  domain,
+}: Pick<Node, 'opType' | 'domain'>): Decomposition | undefined {
+  return domains.has(domain) && Object.hasOwn(table, opType) ? table[opType] : undefined;
+}
+
+/** Takes the nodes among `wanted` apart that have no gradient rule of their own, in place. Where nobody wants a
+ *  gradient a node stays whole: ONNX Runtime's kernel is the faster one. */
+export function decompose(builder: GraphBuilder, wanted: ReadonlySet<Node>): void {
+  for (const node of builder.takeSince(0)) {
+    const decomposition = wanted.has(node) ? decompositionOf(node) : undefined;
+    if (decomposition === undefined) builder.add(node, []);
+    else takeApart(builder, node, decomposition);
+  }
+}
+
+function takeApart(builder: GraphBuilder, node: Node, decomposition: Decomposition): void {
+  const lookUp = (name: string) => (name === '' ? undefined : builder.value(name));
+  const outputs = builder.scoped(node.name || node.opType, () =>
+    decomposition({
+      x: node.inputs.map(lookUp) as unknown as Values,
+      attributes: node.attributes,
+      node,
+      op: builder.op,
+      emit: builder.emit,
+      builder,
+      has: (i) => (node.inputs[i] ?? '') !== '',
+      wants: (i) => (node.outputs[i] ?? '') !== '',
+      constant: (i) => {
+        const tensor = builder.constant(node.inputs[i] ?? '');
+        return tensor && Array.from(tensor.data as ArrayLike<number | bigint>, Number);
+      },
+    }),
+  );
+  node.outputs.forEach((output, i) => {
+    const made = outputs[i];
+    if (output === '' || made === undefined) return;
+    const copy = { opType: 'Identity', domain: '', attributes: {} };
+    builder.add(
+      { ...copy, name: `${output}/Identity`, inputs: [made.name], outputs: [output] },
+      [],
+    );
+  });
+}

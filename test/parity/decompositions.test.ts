@@ -1,0 +1,21 @@
+import { describe, expect, test } from 'vitest';
+import {
+  compareWithKernel,
+  type GradientCase,
+  nameOf,
+  relativeDistance,
+} from '../support/check-gradients.js';
+import { recurrence } from './recurrent-cases.js';
+
+const families: Readonly<Record<string, readonly GradientCase[]>> = { recurrence };
+
+describe.each(Object.entries(families))(
+  "%s taken apart is what ORT's kernel computes",
+  (_, cases) => {
+    const named = cases.map((checked) => ({ name: nameOf(checked), checked }));
+    test.each(named)('$name', async ({ checked }) => {
+      for (const { ours, theirs } of await compareWithKernel(checked))
+        expect(relativeDistance(ours, theirs)).toBeLessThan(1e-5);
+    });
+  },
+);
