@@ -39,6 +39,8 @@ export type {
   TrainingOptions,
 } from './training/api.js';
 export { type Evaluation, type EvaluationOptions, evaluate } from './training/evaluation.js';
+export type { GeneratedArtifacts, GenerateOptions } from './training/generate/generate.js';
+export type { ArtifactOptimizer } from './training/generate/optimizer.js';
 export { type Inspection, inspectModel, type OpUse } from './training/inspect.js';
 export {
   GRADIENT_PLUGIN,

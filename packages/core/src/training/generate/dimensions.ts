@@ -1,0 +1,141 @@
+import { GradwareError } from '../../errors.js';
+import type { Value } from '../../graph/value.js';
+import type { DataType, Dim, ValueInfo } from '../../onnx/ir.js';
+
+/** A dimension that is known only when the model runs. */
+export interface OpenDimension {
+  readonly name: string;
+  /** Where it can be read: the first input, and axis, that has it. */
+  readonly input: string;
+  readonly axis: number;
+}
+
+/** A size for every open dimension. */
+export type Sizes = ReadonlyMap<string, number>;
+
+export interface OpenInputs {
+  readonly dimensions: readonly OpenDimension[];
+  /** The inputs, every dimension a number or a name. */
+  readonly inputs: readonly ValueInfo[];
+}
+
+/** Names the open dimensions of some inputs. One without a name gets one; first axes without names are one batch axis.
+ *  @param fixed sizes for dimensions that shall not stay open, by name
+ *  @throws GradwareError INVALID_MODEL for inputs of unknown rank or of no tensor type, INVALID_OPTION for a fixed
+ *  dimension that no input has */
+export function openDimensions(
+  given: readonly ValueInfo[],
+  fixed: Readonly<Record<string, number>>,
+  file: string,
+): OpenInputs {
+  const found = new Map<string, OpenDimension>();
+  const named = new Set<string>();
+  const inputs = given.map((info): ValueInfo => {
+    if (info.shape === undefined || !isTensorType(info.type))
+      throw new GradwareError('INVALID_MODEL', `The rank or type of an input is not known`, {
+        where: `${file}, input "${info.name}"`,
+        remedy: 'Export the model with inputs of a known type and rank.',
+      });
+    const shape = info.shape.map((dim, axis): number | string => {
+      if (typeof dim === 'number') return dim;
+      const name = dim === null || dim === '' ? nameless(info.name, axis) : dim;
+      named.add(name);
+      const size = Object.hasOwn(fixed, name) ? fixed[name] : undefined;
+      if (size !== undefined) return size;
+      if (!found.has(name)) found.set(name, { name, input: info.name, axis });
+      return name;
+    });
+    return { ...info, shape };
+  });
+  for (const [name, size] of Object.entries(fixed)) requireFixed(name, size, named);
+  return { dimensions: [...found.values()], inputs };
+}
+
+function nameless(input: string, axis: number): string {
+  return axis === 0 ? 'batch' : `${input}_dim_${axis}`;
+}
+
+function requireFixed(name: string, size: number, named: ReadonlySet<string>): void {
+  if (!named.has(name))
+    throw new GradwareError('INVALID_OPTION', `No input has an open dimension "${name}"`, {
+      remedy: named.size > 0 ? `There are ${[...named].join(', ')}.` : 'All of them are fixed.',
+    });
+  if (!Number.isInteger(size) || size < 1)
+    throw new GradwareError('INVALID_OPTION', `The dimension "${name}" cannot be ${size}`, {
+      remedy: 'Give a whole number from 1.',
+    });
+}
+
+const notTensors: ReadonlySet<string> = new Set(['sequence', 'optional', 'sparse', 'map']);
+
+function isTensorType(type: ValueInfo['type']): type is DataType {
+  return type !== undefined && !notTensors.has(type);
+}
+
+/** The inputs at some sizes. */
+export function inputsAt(inputs: readonly ValueInfo[], sizes: Sizes): readonly Value[] {
+  return inputs.map(({ name, type, shape = [] }) => ({
+    name,
+    type: type as DataType,
+    shape: shape.map((dim) => (typeof dim === 'number' ? dim : (sizes.get(dim ?? '') ?? 1))),
+  }));
+}
+
+/** Sizes that hardly any model has, so that one can be told from the other: small ones first, since models limit the
+ *  length of what they take; larger ones for what they shrink. First axes stay small. */
+const scales: readonly (readonly [first: readonly number[], other: readonly number[]])[] = [
+  [
+    [5, 7, 11, 13, 17, 19],
+    [23, 29, 31, 37, 41, 43],
+  ],
+  [
+    [11, 13, 17, 19, 29, 31],
+    [67, 71, 73, 79, 83, 89],
+  ],
+  [
+    [5, 7, 11, 13, 17, 19],
+    [229, 233, 239, 241, 251, 257],
+  ],
+  [
+    [5, 7, 11, 13, 17, 19],
+    [6, 8, 9, 10, 12, 14],
+  ],
+];
+
+/** Ways to try out the open dimensions, the likeliest first. Each is a list of sizes: one as a base, one more for each
+ *  dimension with that one changed, and one with all of them changed, which the others must predict. */
+export function trials(dimensions: readonly OpenDimension[]): readonly (readonly Sizes[])[] {
+  if (dimensions.length === 0) return [[new Map()]];
+  const onlyFirst = dimensions.every(({ axis }) => axis === 0);
+  return scales.slice(0, onlyFirst ? 2 : undefined).map(([first, other]) => {
+    const size = ({ axis }: OpenDimension, i: number) => {
+      const list = axis === 0 ? first : other;
+      // Beyond the list: odd numbers that go on.
+      return list[i] ?? (list.at(-1) ?? 0) + 2 * (i - list.length + 1);
+    };
+    const base = new Map(dimensions.map((each, i) => [each.name, size(each, 2 * i)]));
+    const changed = new Map(dimensions.map((each, i) => [each.name, size(each, 2 * i + 1)]));
+    const one = dimensions.map(
+      ({ name }) => new Map([...base, [name, changed.get(name) as number]]),
+    );
+    return dimensions.length === 1 ? [base, ...one, thrice(base)] : [base, ...one, changed];
+  });
+}
+
+/** A third size for a lone dimension. */
+function thrice(base: Sizes): Sizes {
+  return new Map([...base].map(([name, size]) => [name, size * 2 + 3]));
+}
+
+/** The shape of a value that has these sizes in the trials: numbers, names of open dimensions, null for others. */
+export function openShape(
+  shapes: readonly (readonly number[])[],
+  sizes: readonly Sizes[],
+): readonly Dim[] {
+  return (shapes[0] ?? []).map((dim, axis): Dim => {
+    const seen = shapes.map((shape) => shape[axis]);
+    if (seen.every((each) => each === dim)) return dim;
+    const names = [...(sizes[0]?.keys() ?? [])];
+    return names.find((name) => sizes.every((each, k) => each.get(name) === seen[k])) ?? null;
+  });
+}

@@ -1,0 +1,168 @@
+import { opsWithoutOrtKernel } from '../../artifacts/ort-kernels.js';
+import { optimizerModel } from '../../artifacts/write-optimizer-model.js';
+import { writeOrtCheckpoint } from '../../artifacts/write-ort-checkpoint.js';
+import { GradwareError } from '../../errors.js';
+import type { ShapeOracle } from '../../graph/infer.js';
+import { upgradeModel } from '../../graph/upgrade.js';
+import { crossEntropy, lossByName, output } from '../../losses/index.js';
+import type { Loss } from '../../losses/loss.js';
+import { encodeModel } from '../../onnx/encode-model.js';
+import type { Model } from '../../onnx/ir.js';
+import type { Runtime } from '../../runtime/runtime.js';
+import { createShapeOracle } from '../../runtime/shape-oracle.js';
+import type { Source } from '../api.js';
+import { fedInputs, predictionNames } from '../forward-graph.js';
+import { requireKnownOps } from '../known-ops.js';
+import { readModel } from '../load.js';
+import { evaluationExportWarnings } from '../trainable.js';
+import { openDimensions } from './dimensions.js';
+import { layModels } from './models.js';
+import { type ArtifactOptimizer, describeOptimizer } from './optimizer.js';
+import { planParameters } from './plan.js';
+
+/** The options of ORT's `onnxruntime.training.artifacts.generate_artifacts`, and a few more. */
+export interface GenerateOptions {
+  /** What is minimised: a name, a Loss, or null where the model's own output is it. Default cross-entropy. */
+  readonly loss?: Loss | string | null | undefined;
+  /** null leaves optimizer_model.onnx out. Default: AdamW as ORT's tool writes it (Hugging Face's form, ε 1e-6). */
+  readonly optimizer?: ArtifactOptimizer | null | undefined;
+  /** Parameters to train, as names or globs. Default: see `inspectModel`. */
+  readonly requiresGrad?: readonly string[] | undefined;
+  /** Parameters that are fed and kept as they are, as names or globs. What is neither trained nor named here stays a
+   *  constant in the models. */
+  readonly frozenParams?: readonly string[] | undefined;
+  /** Values of the model that the training and evaluation models give back after the loss. */
+  readonly additionalOutputNames?: readonly string[] | undefined;
+  /** The outputs that the loss is computed from. Default: the first. */
+  readonly lossInputNames?: readonly string[] | undefined;
+  /** Also writes a checkpoint of names and types without values. Default false. */
+  readonly nominalCheckpoint?: boolean | undefined;
+  /** In front of each file name. */
+  readonly prefix?: string | undefined;
+  /** Sizes for open dimensions of the inputs that shall not stay open, by name. */
+  readonly dimensions?: Readonly<Record<string, number>> | undefined;
+}
+
+export interface GeneratedArtifacts {
+  readonly trainModel: Uint8Array;
+  readonly evalModel: Uint8Array;
+  readonly checkpointState: Uint8Array;
+  readonly optimizerModel?: Uint8Array;
+  readonly nominalCheckpointState?: Uint8Array;
+  /** The same by file name, the prefix in front. */
+  readonly files: ReadonlyMap<string, Uint8Array>;
+  /** Ops that ORT's own training runtime has no kernel for on CPUs; Gradware trains the artifacts all the same. */
+  readonly withoutOrtKernel: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+/** Makes the training artifacts of a forward model: the four files, in the dialect and naming of ORT's own tool, with
+ *  open dimensions left open. Gradware's TrainingSession takes the result as it is, and so does the training runtime of
+ *  ORT 1.18 and 1.19.
+ *  @throws GradwareError for a model that does not train, an op without a gradient, an option that fits nothing */
+export async function generateArtifacts(
+  runtime: Runtime,
+  given: Source,
+  options: GenerateOptions = {},
+): Promise<GeneratedArtifacts> {
+  const { model, file } = await readModel(runtime.files, given, 'the model');
+  return artifactsOf(model, file, options, createShapeOracle(runtime, 21));
+}
+
+/** The artifacts of a model in memory. */
+export async function artifactsOf(
+  model: Model,
+  file: string,
+  options: GenerateOptions,
+  oracle: ShapeOracle,
+): Promise<GeneratedArtifacts> {
+  const { prefix = '', additionalOutputNames = [] } = options;
+  const upgraded = upgradeModel(model);
+  const { graph } = upgraded;
+  requireKnownOps(graph.nodes, file);
+  const optimizer =
+    options.optimizer === null ? undefined : describeOptimizer(options.optimizer ?? 'adamw');
+  const predictions = predictionNames(graph, options.lossInputNames, file);
+  const { requiresGrad, frozenParams } = options;
+  const plan = planParameters(graph, predictions, requiresGrad, frozenParams, file);
+  const open = openDimensions(fedInputs(graph), options.dimensions ?? {}, file);
+  requireOwnNames([...open.inputs.map(({ name }) => name), ...additionalOutputNames], file);
+  const { training, evaluation, typeOf } = await layModels(
+    {
+      model: upgraded,
+      open,
+      parts: {
+        loss: lossOf(options.loss),
+        predictions,
+        parameters: plan.parameters,
+        trainable: new Set(plan.trainable),
+        file,
+      },
+      trainable: plan.trainable,
+      additionalOutputs: additionalOutputNames,
+    },
+    oracle,
+  );
+  const withoutOrtKernel = opsWithoutOrtKernel(training.graph, typeOf);
+  const values = (names: readonly string[]) =>
+    new Map([...plan.parameters].filter(([name]) => names.includes(name)));
+  const checkpoint = (nominal: boolean) =>
+    writeOrtCheckpoint({
+      trainable: values(plan.trainable),
+      frozen: values(plan.frozen),
+      nominal,
+      properties: new Map(),
+    });
+  const bytes = {
+    trainModel: encodeModel(training),
+    evalModel: encodeModel(evaluation),
+    ...(optimizer && { optimizerModel: encodeModel(optimizerModel(optimizer)) }),
+    checkpointState: checkpoint(false),
+    ...(options.nominalCheckpoint && { nominalCheckpointState: checkpoint(true) }),
+  };
+  const files = Object.entries(bytes).map(
+    ([role, content]) =>
+      [`${prefix}${fileNames[role as keyof typeof fileNames]}`, content] as const,
+  );
+  return {
+    ...bytes,
+    files: new Map(files),
+    withoutOrtKernel,
+    warnings: [
+      ...evaluationExportWarnings(model.graph),
+      ...(withoutOrtKernel.length > 0
+        ? [
+            `ORT's own training runtime has no CPU kernel for ${withoutOrtKernel.join(', ')}: it cannot train these artifacts, Gradware can.`,
+          ]
+        : []),
+    ],
+  };
+}
+
+const fileNames = {
+  trainModel: 'training_model.onnx',
+  evalModel: 'eval_model.onnx',
+  optimizerModel: 'optimizer_model.onnx',
+  checkpointState: 'checkpoint',
+  nominalCheckpointState: 'nominal_checkpoint',
+} as const;
+
+function lossOf(given: GenerateOptions['loss']): Loss {
+  if (given === null) return output();
+  if (given === undefined) return crossEntropy();
+  return typeof given === 'string' ? lossByName(given) : given;
+}
+
+/** @throws GradwareError INVALID_OPTION for names that ORT's runtime would take for gradients */
+function requireOwnNames(names: readonly string[], file: string): void {
+  const misread = names.find((name) => /_grad(\.accumulation\.(buffer|out))?$/.test(name));
+  if (misread === undefined) return;
+  throw new GradwareError(
+    'INVALID_OPTION',
+    `ORT's runtime would take "${misread}" for a gradient`,
+    {
+      where: file,
+      remedy: 'Give this input or output of the model a name that does not end in _grad.',
+    },
+  );
+}

@@ -1,0 +1,208 @@
+import { GradwareError } from '../../errors.js';
+import { differentiate } from '../../gradients/differentiate.js';
+import type { ShapeOracle } from '../../graph/infer.js';
+import { prune } from '../../graph/order.js';
+import type { Value } from '../../graph/value.js';
+import type { DataType, Graph, Model, Node, ValueInfo } from '../../onnx/ir.js';
+import { usedNames } from '../../onnx/names.js';
+import { nearest } from '../../options/nearest.js';
+import { type ForwardParts, type LaidForward, layForward } from '../forward-graph.js';
+import { inputsAt, type OpenInputs, openShape, type Sizes, trials } from './dimensions.js';
+import { generalize, type Trial } from './generalize.js';
+import { evaluationForm, hasOneForm, trainingForm } from './plan.js';
+import { avoidWrongKernels } from './rewrite.js';
+
+export interface ModelsRequest {
+  /** The forward model, at the opset that all is written in. */
+  readonly model: Model;
+  readonly open: OpenInputs;
+  readonly parts: ForwardParts;
+  readonly trainable: readonly string[];
+  readonly additionalOutputs: readonly string[];
+}
+
+export interface Models {
+  readonly training: Model;
+  readonly evaluation: Model;
+  readonly typeOf: (name: string) => DataType | undefined;
+}
+
+/** What no choice of sizes can mend. */
+const final: ReadonlySet<string> = new Set([
+  'INVALID_OPTION',
+  'NO_GRADIENT',
+  'NO_LOWERING',
+  'UNREACHABLE_PARAMETER',
+]);
+
+/** The training and the evaluation model of a forward model and a loss.
+ *  @throws GradwareError whatever is wrong with model or loss; UNSUPPORTED where an open dimension cannot stay open */
+export async function layModels(request: ModelsRequest, oracle: ShapeOracle): Promise<Models> {
+  let first: unknown;
+  for (const sizes of trials(request.open.dimensions)) {
+    try {
+      return await layAt(request, sizes, oracle);
+    } catch (error) {
+      if (!(error instanceof GradwareError) || final.has(error.code)) throw error;
+      first ??= error;
+    }
+  }
+  throw first;
+}
+
+interface Graphs {
+  readonly laid: LaidForward;
+  /** Forward and loss. */
+  readonly forward: Trial;
+  /** Forward, loss and backward. */
+  readonly whole: Trial;
+  /** By parameter. */
+  readonly gradients: ReadonlyMap<string, Value>;
+}
+
+async function layAt(
+  request: ModelsRequest,
+  sizes: readonly Sizes[],
+  oracle: ShapeOracle,
+): Promise<Models> {
+  const { model, open, parts, trainable, additionalOutputs } = request;
+  const lay = (graph: Graph, at: Sizes) =>
+    layForward(graph, parts, inputsAt(open.inputs, at), oracle);
+  const trained: Graphs[] = [];
+  for (const at of sizes) {
+    const laid = await lay(trainingForm(model.graph), at);
+    requireValues(laid, additionalOutputs);
+    const forward = { ...laid.builder, nodes: [...laid.builder.nodes] };
+    const { gradients } = differentiate(laid.builder, laid.loss, trainable);
+    avoidWrongKernels(
+      laid.builder,
+      open.dimensions.some(({ axis }) => axis === 0),
+    );
+    trained.push({ laid, forward, whole: laid.builder, gradients });
+  }
+  const [example] = trained as unknown as readonly [Graphs];
+  const evaluated: Trial[] = [];
+  if (hasOneForm(model.graph)) evaluated.push(...trained.map(({ forward }) => forward));
+  else for (const at of sizes) evaluated.push((await lay(evaluationForm(model.graph), at)).builder);
+
+  const info = (name: string, of: readonly Trial[]): ValueInfo => {
+    const values = of.map((trial) => trial.values.get(name) as Value);
+    const shape = openShape(
+      values.map((value) => value.shape),
+      sizes,
+    );
+    return { name, type: values[0]?.type, shape };
+  };
+  const wholes = trained.map(({ whole }) => whole);
+  const given = example.laid.inputs.map(({ name }) => info(name, wholes));
+  const weights = example.laid.weights.map(({ name }) => info(name, wholes));
+  const results = [example.laid.loss.name, ...additionalOutputs];
+
+  const { nodes, initializers } = generalize(wholes, open.dimensions, sizes);
+  const accumulation = accumulate(example.gradients, example.whole);
+  const outs = accumulation.map(({ out }) => out.name);
+  const training = graphOf(
+    [...nodes, ...accumulation.flatMap((each) => each.nodes)],
+    initializers,
+    [...given, ...weights, ...accumulation.map(({ buffer }) => buffer), lazyReset],
+    [...results.map((name) => info(name, wholes)), ...accumulation.map(({ out }) => out)],
+    [...results, ...outs],
+  );
+  const plain = generalize(evaluated, open.dimensions, sizes);
+  const evaluation = graphOf(
+    plain.nodes,
+    plain.initializers,
+    [...given, ...weights],
+    results.map((name) => info(name, evaluated)),
+    results,
+  );
+  // ORT's pooling gradients read the shape that the model states.
+  const pooled = training.nodes
+    .filter(({ opType }) => /PoolGrad$/.test(opType))
+    .flatMap(({ outputs }) => outputs)
+    .map((name) => [name, info(name, wholes)] as const);
+  const wrap = (graph: Graph): Model => ({ ...model, graph, irVersion: 10, producer: 'gradware' });
+  return {
+    training: wrap({ ...training, name: model.graph.name, valueInfo: new Map(pooled) }),
+    evaluation: wrap({ ...evaluation, name: model.graph.name }),
+    typeOf: (name) => example.whole.values.get(name)?.type,
+  };
+}
+
+function requireValues({ builder }: LaidForward, names: readonly string[]): void {
+  const missing = names.find((name) => !builder.values.has(name));
+  if (missing === undefined) return;
+  const made = builder.nodes.flatMap(({ outputs }) => outputs).filter((name) => name !== '');
+  const near = nearest(missing, made);
+  throw new GradwareError('INVALID_OPTION', `The model makes no value "${missing}"`, {
+    where: 'additionalOutputNames',
+    remedy:
+      near.length > 0
+        ? `Did you mean ${near.join(' or ')}?`
+        : 'Name an output of one of its nodes.',
+  });
+}
+
+const lazyReset: ValueInfo = { name: 'lazy_reset_grad', type: 'bool', shape: [1] };
+
+interface Accumulation {
+  readonly nodes: readonly Node[];
+  readonly buffer: ValueInfo;
+  readonly out: ValueInfo;
+}
+
+/** A buffer for each gradient, which ORT's runtime clears or adds to in place. */
+function accumulate(
+  gradients: ReadonlyMap<string, Value>,
+  { values }: Trial,
+): readonly Accumulation[] {
+  return [...gradients].map(([name, gradient], i) => {
+    const own = `${name}_grad`;
+    const buffer = `${own}.accumulation.buffer`;
+    const out = `${own}.accumulation.out`;
+    const { type, shape } = gradient;
+    // Two parameters may have one gradient: each needs it under its name.
+    const alias: readonly Node[] =
+      gradient.name === own || values.has(own)
+        ? []
+        : [
+            {
+              name: `${own}/Identity`,
+              opType: 'Identity',
+              domain: '',
+              inputs: [gradient.name],
+              outputs: [own],
+              attributes: {},
+            },
+          ];
+    const source = alias.length > 0 ? own : gradient.name;
+    return {
+      nodes: [
+        ...alias,
+        {
+          name: `GradientAccumulator${i}`,
+          opType: 'InPlaceAccumulatorV2',
+          domain: 'com.microsoft',
+          inputs: [buffer, source, lazyReset.name],
+          outputs: [out],
+          attributes: {},
+        },
+      ],
+      buffer: { name: buffer, type, shape },
+      out: { name: out, type: 'bool', shape: [1] },
+    };
+  });
+}
+
+function graphOf(
+  all: readonly Node[],
+  constants: Graph['initializers'],
+  inputs: readonly ValueInfo[],
+  outputs: readonly ValueInfo[],
+  wanted: readonly string[],
+): Graph {
+  const nodes = prune(all, wanted);
+  const used = new Set([...nodes.flatMap(usedNames), ...wanted]);
+  const initializers = new Map([...constants].filter(([name]) => used.has(name)));
+  return { name: '', nodes, inputs, outputs, initializers, valueInfo: new Map() };
+}
