@@ -8,12 +8,19 @@ const warnings = (...roles: readonly PluginRole[]) => orderWarnings(chain(...rol
 
 test('the usual order gives no warning', () => {
   expect(
-    warnings('unscale', 'guard', 'accumulate', 'reduce', 'compress', 'regularise', 'clip'),
+    warnings(
+      ...(['unscale', 'guard', 'accumulate', 'reduce', 'compress', 'regularise'] as const),
+      ...(['shape', 'clip', 'noise'] as const),
+    ),
   ).toEqual([]);
 });
 
 test('clipping before accumulating is named, with the reason', () => {
-  expect(warnings('clip', 'noise', 'accumulate')).toEqual([
+  expect(warnings('guard', 'clip', 'accumulate')).toEqual([
     'clip stands before accumulate: micro-batches are clipped one by one, and their sum is not: clip what the optimizer sees.',
   ]);
+});
+
+test('noise that a clip would cut down is named', () => {
+  expect(warnings('noise', 'clip')).toEqual([expect.stringMatching(/^noise stands before clip: /)]);
 });

@@ -8,7 +8,8 @@ interface OrderRule {
   readonly because: string;
 }
 
-/** Orders that are known to be wrong. The usual one: unscale, guard, accumulate, reduce, compress, regularise, clip. */
+/** Orders that are known to be wrong. The usual one: unscale, guard, accumulate, reduce, compress, regularise, shape,
+ *  clip, noise. */
 const mistakes: readonly OrderRule[] = [
   {
     first: 'clip',
@@ -49,6 +50,59 @@ const mistakes: readonly OrderRule[] = [
     first: 'regularise',
     later: 'accumulate',
     because: 'the penalty is added once for each micro-batch: regularise after accumulating',
+  },
+  {
+    first: 'regularise',
+    later: 'unscale',
+    because: 'the penalty is divided by the loss scale: unscale before regularising',
+  },
+  {
+    first: 'accumulate',
+    later: 'unscale',
+    because:
+      'the loss scale may change between the micro-batches of one sum: unscale before accumulating',
+  },
+  {
+    first: 'accumulate',
+    later: 'guard',
+    because:
+      'one gradient that is not finite spoils the sum of all micro-batches: guard before accumulating',
+  },
+  {
+    first: 'shape',
+    later: 'accumulate',
+    because: 'micro-batches are reshaped one by one, and their sum is not: accumulate before it',
+  },
+  {
+    first: 'shape',
+    later: 'unscale',
+    because: 'it sees scaled gradients: unscale first',
+  },
+  {
+    first: 'shape',
+    later: 'guard',
+    because: 'a gradient that is not finite spreads before the guard sees it: guard first',
+  },
+  {
+    first: 'compress',
+    later: 'unscale',
+    because: 'its residual is kept under a loss scale that changes: unscale before compressing',
+  },
+  {
+    first: 'noise',
+    later: 'accumulate',
+    because: 'noise is added once for each micro-batch: add it after accumulating',
+  },
+  {
+    first: 'noise',
+    later: 'unscale',
+    because: 'the noise is divided by the loss scale: unscale before adding it',
+  },
+  {
+    first: 'noise',
+    later: 'clip',
+    because:
+      'the noise is clipped with the gradient, and no longer as large as asked for: clip before adding it',
   },
 ];
 
