@@ -16,7 +16,8 @@ export type ErrorCode =
   | 'FILE'
   | 'RUNTIME'
   | 'RELEASED'
-  | 'ABORTED';
+  | 'ABORTED'
+  | 'STOPPED';
 
 export interface ErrorDetails {
   /** Where it went wrong: file, node, tensor, byte, plugin. */

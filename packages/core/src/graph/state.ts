@@ -10,8 +10,9 @@ export interface StateOptions {
   readonly dtype?: DataType;
   /** What it is filled with before the first step. Default 0. */
   readonly init?: number;
-  /** Kept also where a step is dropped (not where an earlier plugin waits). */
-  readonly survives?: boolean;
+  /** Kept also where a step is dropped (not where an earlier plugin waits); with `later` only where it is a later
+   *  plugin that drops it: what an earlier one drops has then never been seen. */
+  readonly survives?: boolean | 'later';
 }
 
 /** A tensor that a plugin or an optimizer keeps from step to step; part of every checkpoint. */

@@ -6,7 +6,14 @@ import { elementCount, sameShape, type Value } from '../graph/value.js';
 import type { DataType } from '../onnx/ir.js';
 import { selectNames } from './match.js';
 import type { GradientPlugin, Payload, PluginContext } from './plugin.js';
-import { type LiveSettings, liveSetting, ownState, type Registry, stepScalar } from './registry.js';
+import {
+  type Hold,
+  type LiveSettings,
+  liveSetting,
+  ownState,
+  type Registry,
+  stepScalar,
+} from './registry.js';
 
 /** Everything that a chain needs to know of the step that it becomes part of. */
 export interface ChainEnvironment {
@@ -62,6 +69,17 @@ export function assignIds(plugins: readonly GradientPlugin[]): readonly string[]
   });
 }
 
+/** @throws GradwareError INVALID_OPTION where a plugin of this kind stands earlier, and there may be one only */
+function refuseSecond(plugins: readonly GradientPlugin[], place: number): void {
+  const plugin = plugins[place] as GradientPlugin;
+  const first = plugins.findIndex(({ name }) => name === plugin.name);
+  if (plugin.single !== true || first === place) return;
+  throw new GradwareError('INVALID_OPTION', `A chain may have one ${plugin.name} only`, {
+    where: describe(plugin, place),
+    remedy: `Remove it, or the one at place ${first + 1}.`,
+  });
+}
+
 /** What can be known of a chain before anything is compiled.
  *  @throws GradwareError UNKNOWN_PARAMETER for a pattern that matches no parameter, INVALID_OPTION for a span of steps
  *  that is empty */
@@ -71,6 +89,7 @@ export function checkChain(
 ): void {
   plugins.forEach((plugin, place) => {
     const where = describe(plugin, place);
+    refuseSecond(plugins, place);
     selectNames(parameters, plugin.include, plugin.exclude, where);
     const { from = 0, until = Number.POSITIVE_INFINITY } = plugin;
     if (until <= from)
@@ -311,12 +330,13 @@ function createContext(
   const draws = new Map<string, number>();
 
   function concerned(gradients: readonly Value[] | undefined): ReadonlySet<string> | undefined {
-    if (gradients !== undefined)
-      return new Set(gradients.map((gradient) => gradient.parameter ?? ''));
-    return isGroup ? new Set(parameters) : undefined;
+    const own = gradients?.map((gradient) => gradient.parameter ?? '') ?? parameters;
+    const some = new Set(own);
+    // What holds every parameter holds also what belongs to none: the optimizer's count.
+    return isGroup || !parameters.every((name) => some.has(name)) ? some : undefined;
   }
 
-  function hold(list: Registry['waits'], when: Value, gradients?: readonly Value[]): void {
+  function held(when: Value, gradients?: readonly Value[]): Hold {
     if (when.type !== 'bool' || when.shape.length > 0)
       throw new GradwareError(
         'PLUGIN_CONTRACT',
@@ -325,11 +345,11 @@ function createContext(
           where: describe(plugin, place),
         },
       );
-    list.push({
+    return {
       when: active === undefined ? when : op.And(active, when),
       place,
       parameters: concerned(gradients),
-    });
+    };
   }
 
   return {
@@ -356,8 +376,9 @@ function createContext(
         builder.scoped(inner.id ?? inner.name, () => hook(gradients, context)),
       );
     },
-    wait: (when, gradients) => hold(registry.waits, when, gradients),
-    drop: (when, gradients) => hold(registry.drops, when, gradients),
+    wait: (when, gradients) => registry.waits.push(held(when, gradients)),
+    drop: (when, gradients) => registry.drops.push(held(when, gradients)),
+    stop: (when, reason) => registry.stops.push({ ...held(when), owner: id, reason }),
     metric(key, value) {
       const name = `${id}.${key}`;
       if (wantsMetric(name)) metrics.set(name, op.cast(op.reshape(value, []), 'float32'));

@@ -29,6 +29,9 @@ export interface PluginContext {
   wait(when: Value, gradients?: readonly Value[]): void;
   /** Where true, the whole step is undone, earlier plugins too, except state that `survives`. */
   drop(when: Value, gradients?: readonly Value[]): void;
+  /** Where true (a bool scalar), training ends after this step with an error STOPPED that gives the reason. The step
+   *  itself is done, or undone where it is also dropped; an earlier plugin that waits holds the stop too. */
+  stop(when: Value, reason: string): void;
   /** Reports a scalar under `<id>.<key>`; costs nothing where nobody listens. */
   metric(key: string, value: Value): void;
   /** Steps done before this one: an int32 scalar. */
@@ -104,6 +107,8 @@ export interface GradientPlugin extends PluginHooks, CommonOptions {
   readonly elementwise?: boolean;
   /** Its place in the usual order; see order.ts. */
   readonly role?: PluginRole;
+  /** A second one in the same chain is an error. */
+  readonly single?: boolean;
 }
 
 /** What kind of thing a plugin does, to warn about orders known to be wrong. */
@@ -125,6 +130,7 @@ export interface PluginDefinition<O extends Options> {
   readonly options: O;
   readonly elementwise?: boolean;
   readonly role?: PluginRole;
+  readonly single?: boolean;
   /** Checks what one option cannot know of another; throws GradwareError INVALID_OPTION. */
   validate?(
     constants: Readonly<Record<string, unknown>>,
@@ -211,6 +217,7 @@ function instantiate<O extends Options>(
     kinds,
     elementwise: definition.elementwise ?? false,
     ...(definition.role && { role: definition.role }),
+    ...(definition.single && { single: true }),
     ...(seed && { seed: (dLoss, context) => seed(dLoss, context, resolve(context)) }),
     ...(transform && {
       transform: (gradients, context) => transform(gradients, context, resolve(context)),

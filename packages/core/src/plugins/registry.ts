@@ -19,7 +19,7 @@ export interface StateRecord {
   /** Place in the chain of the plugin that owns it; Infinity for optimizer and parameters, which come last. */
   readonly place: number;
   readonly parameter: string | undefined;
-  readonly survives: boolean;
+  readonly survives: boolean | 'later';
   /** False where the owner rests at this step. */
   readonly active: Value | undefined;
 }
@@ -30,6 +30,13 @@ export interface Hold {
   readonly place: number;
   /** The parameters that it concerns; undefined for all. */
   readonly parameters: ReadonlySet<string> | undefined;
+}
+
+/** A plugin's request that training end. */
+export interface StopRequest extends Hold {
+  /** The plugin's id. */
+  readonly owner: string;
+  readonly reason: string;
 }
 
 /** A scalar that the host computes for every step. */
@@ -61,6 +68,7 @@ export interface Registry {
   readonly metrics: Map<string, Value>;
   readonly waits: Hold[];
   readonly drops: Hold[];
+  readonly stops: StopRequest[];
   readonly hosts: HostCall[];
 }
 
@@ -72,6 +80,7 @@ export function createRegistry(): Registry {
     metrics: new Map(),
     waits: [],
     drops: [],
+    stops: [],
     hosts: [],
   };
 }

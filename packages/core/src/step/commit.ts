@@ -1,6 +1,6 @@
 import type { GraphBuilder } from '../graph/builder.js';
 import type { Value } from '../graph/value.js';
-import type { Hold, Registry, StateRecord } from '../plugins/registry.js';
+import type { Hold, Registry, StateRecord, StopRequest } from '../plugins/registry.js';
 
 /** What becomes of the state at the end of a step, and whether the session has to stop there. */
 export interface Commit {
@@ -10,10 +10,13 @@ export interface Commit {
   readonly dropped: Value | undefined;
   /** True where the loss is not finite and no plugin dealt with it. */
   readonly diverged: Value | undefined;
+  /** What plugins asked to end training for, and where that is so. */
+  readonly stops: readonly StopRequest[];
 }
 
 /** Applies the commit rule: state is kept unless an earlier plugin waits, or a plugin that is not itself held
- *  drops; `survives` ignores drops, not waits. A loss that is not finite undoes the step like a drop. */
+ *  drops; `survives` ignores drops, not waits. A loss that is not finite undoes the step like a drop before the first
+ *  plugin. */
 export function commitStates(
   builder: GraphBuilder,
   registry: Registry,
@@ -40,11 +43,13 @@ export function commitStates(
       .map((hold) => hold.when);
   }
 
-  const drops = registry.drops.map((drop) => {
-    const held = any(waitsOn(drop.place, undefined));
-    const when = held === undefined ? drop.when : op.And(drop.when, op.Not(held));
-    return { ...drop, when };
-  });
+  /** What a plugin asks for while it is not itself held. */
+  function unheld<Request extends Hold>(request: Request): Request {
+    const held = any(waitsOn(request.place, undefined));
+    return held === undefined ? request : { ...request, when: op.And(request.when, op.Not(held)) };
+  }
+
+  const drops = registry.drops.map(unheld);
   const dropped = any(drops.map((drop) => drop.when));
   const bad = loss === undefined ? undefined : op.Not(op.isFinite(loss));
 
@@ -57,10 +62,10 @@ export function commitStates(
     }
     const conditions = [
       ...waitsOn(record.place, record.parameter),
-      ...(record.survives
-        ? []
-        : drops.filter((drop) => concerns(drop, record.parameter)).map((drop) => drop.when)),
-      ...(record.survives || bad === undefined ? [] : [bad]),
+      ...drops
+        .filter((drop) => undoes(drop, record) && concerns(drop, record.parameter))
+        .map((drop) => drop.when),
+      ...(record.survives === true || bad === undefined ? [] : [bad]),
       ...(record.active === undefined ? [] : [op.Not(record.active)]),
     ];
     const hold = any(conditions);
@@ -82,7 +87,11 @@ export function commitStates(
     });
   }
   const diverged = bad && dropped ? op.And(bad, op.Not(dropped)) : bad;
-  return { next, dropped, diverged };
+  return { next, dropped, diverged, stops: registry.stops.map(unheld) };
+}
+
+function undoes(drop: Hold, { survives, place }: StateRecord): boolean {
+  return survives === 'later' ? drop.place < place : !survives;
 }
 
 /** State of no particular parameter is touched only by holds that concern all of them. */

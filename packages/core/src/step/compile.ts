@@ -72,13 +72,22 @@ export function compileStep(graph: TrainingGraph, options: CompileOptions): Step
   const metrics = [...registry.metrics].map(
     ([name, value]) => [name, asOutput(builder, value)] as const,
   );
-  const collected = [loss, ...metrics.map(([, value]) => value), commit.dropped].filter(
-    (value) => value !== undefined,
-  );
+  const stops = commit.stops.map(({ when, owner, reason }) => {
+    return { value: builder.op.Identity(when), owner, reason };
+  });
+  const end = [commit.diverged, ...stops.map(({ value }) => value)]
+    .filter((value) => value !== undefined)
+    .reduce<Value | undefined>((all, one) => (all ? builder.op.Or(all, one) : one), undefined);
+  const collected = [
+    loss,
+    ...metrics.map(([, value]) => value),
+    commit.dropped,
+    ...stops.map(({ value }) => value),
+  ].filter((value) => value !== undefined);
   const roots = new Set([
     ...collected.map((value) => value.name),
     ...outputs.map((value) => value.name),
-    ...(feeding === 'single' || commit.diverged === undefined ? [] : [commit.diverged.name]),
+    ...(feeding === 'single' || end === undefined ? [] : [end.name]),
     ...states.flatMap((state) => state.next ?? []),
   ]);
   const random = (shape: readonly number[], key: string) =>
@@ -91,7 +100,7 @@ export function compileStep(graph: TrainingGraph, options: CompileOptions): Step
     stages:
       feeding === 'single'
         ? singleStages(body, [...roots])
-        : loopStages(body, graph, [...registry.scalars.values()], commit.diverged?.name, feeding),
+        : loopStages(body, graph, [...registry.scalars.values()], end?.name, feeding),
     inputs: part === 'update' ? [] : graph.inputs,
     frozen: part === 'update' ? [] : graph.frozen,
     states,
@@ -100,6 +109,7 @@ export function compileStep(graph: TrainingGraph, options: CompileOptions): Step
     metrics: new Map(metrics.map(([name, value]) => [name, value.name])),
     outputs: outputs.map((value) => value.name),
     dropped: commit.dropped?.name,
+    stops: stops.map(({ value, owner, reason }) => ({ name: value.name, owner, reason })),
   };
 }
 

@@ -52,6 +52,14 @@ export interface StepProgram {
   /** Further outputs, by name; not available in a Loop. */
   readonly outputs: readonly string[];
   readonly dropped: string | undefined;
+  /** Bool scalars that say that a plugin ends training, with its id and its reason. */
+  readonly stops: readonly StopSpec[];
+}
+
+export interface StopSpec {
+  readonly name: string;
+  readonly owner: string;
+  readonly reason: string;
 }
 
 /** Names that a program uses beside those of the model's own values. */

@@ -37,6 +37,8 @@ export interface BenchStep {
   /** Whether the optimizer made a step: no plugin waited or dropped it. */
   readonly applied: boolean;
   readonly dropped: boolean;
+  /** Why a plugin ended training, if one did. */
+  readonly stopped: string | undefined;
 }
 
 /** Feeds gradients to a chain and an optimizer, without a model. */
@@ -166,6 +168,7 @@ export async function createBench(options: BenchOptions): Promise<Bench> {
         metrics: Object.fromEntries(metrics),
         applied: !sameTensor(before as TensorData, state.get('optimizer/count') as TensorData),
         dropped: program.dropped !== undefined && known.get(program.dropped)?.data[0] === 1,
+        stopped: program.stops.find(({ name }) => known.get(name)?.data[0] === 1)?.reason,
       };
     },
     async steps(gradients) {

@@ -265,6 +265,72 @@ test('a step that is not finite is undone, counted, and does not stop the run', 
   expect(await weights(session)).toEqual(clean);
 });
 
+/** Ends training at some step. */
+const stopAt = (at: number): GradientPlugin => ({
+  name: 'stop-at',
+  transform(gradients, { op, step, stop }) {
+    stop(op.Equal(step, at), 'it is time');
+    return gradients;
+  },
+});
+
+test('a plugin ends training after the step that it asks for, in one run and in many', async () => {
+  const plugins = () => [stopAt(2)];
+  const wanted = await trained({}, batches(3));
+  const reason = /Training ends after step 2: it is time \(plugin stop-at\)/;
+  const looped = await open({ plugins: plugins() });
+  await expect(looped.steps(batches(6))).rejects.toThrow(reason);
+  const single = await open({ plugins: plugins() });
+  await single.steps(batches(2));
+  await expect(single.step(batch(2))).rejects.toMatchObject({ code: 'STOPPED' });
+  const apart = await open({ plugins: plugins() });
+  for (const each of batches(2)) await apart.step(each);
+  await apart.runTrainStep(batch(2));
+  await expect(apart.runOptimizerStep()).rejects.toThrow(reason);
+  for (const session of [looped, single, apart]) {
+    expect(session.stepCount).toBe(3);
+    expect(await weights(session)).toEqual(wanted);
+    // It goes on where it is asked to.
+    await session.step(batch(3));
+    await session.release();
+  }
+});
+
+test('a plugin that is held or rests ends nothing', async () => {
+  const plugins = [accumulate({ n: 4 }), stopAt(2), { ...stopAt(3), until: 3 }];
+  const session = await open({ plugins });
+  await session.steps(batches(5));
+  expect(session.stepCount).toBe(5);
+});
+
+test('state that survives later drops does not keep what an earlier plugin dropped', async () => {
+  const careful = definePlugin({
+    name: 'sum',
+    options: {},
+    transform(gradients, { op, state, metric }) {
+      const seen = state('seen', { survives: 'later' });
+      metric('seen', seen.set(op.Add(seen.value, op.globalNorm(gradients))));
+      return gradients;
+    },
+  });
+  const dropSecond: GradientPlugin = {
+    name: 'drop-second',
+    transform(gradients, { op, step, drop }) {
+      drop(op.Equal(step, 1));
+      return gradients;
+    },
+  };
+  const seen = async (plugins: readonly GradientPlugin[]) => {
+    const session = await open({ plugins, learningRate: 0 });
+    const { metrics } = await session.steps([batch(0), batch(0), batch(0)]);
+    await session.release();
+    const sums = metrics['sum.seen'] ?? [];
+    return [...sums].map((sum) => Math.round(sum / (sums[0] ?? 0)));
+  };
+  expect(await seen([dropSecond, careful()])).toEqual([1, 2, 2]);
+  expect(await seen([careful(), dropSecond])).toEqual([1, 2, 3]);
+});
+
 test('a loss that is not finite stops the run with the last good weights', async () => {
   const session = await open();
   const poisoned = [batch(0), batch(1, Number.NaN), batch(2)];
@@ -436,6 +502,10 @@ test('what can be known of a chain is known before training starts', async () =>
   );
   await expect(open({ plugins: [{ ...scaleBy(1), from: 5, until: 5 }] })).rejects.toThrow(
     /on none/,
+  );
+  const single: GradientPlugin = { ...scaleBy(1), single: true };
+  await expect(open({ plugins: [single, stopAt(1), single] })).rejects.toThrow(
+    /one scale only.*scale, number 3 in the chain.*the one at place 1/s,
   );
   const clip: GradientPlugin = { ...scaleBy(1), name: 'clip', role: 'clip' };
   const { warnings } = await open({ plugins: [clip, { ...scaleBy(1), role: 'guard' }] });

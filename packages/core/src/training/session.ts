@@ -19,6 +19,11 @@ import { createSettings } from './settings.js';
 import { batchDims, isRows, rowFeeds, stackBatches, takeRows } from './stack.js';
 import { createStateStore } from './state-store.js';
 
+interface Ran {
+  readonly program: StepProgram;
+  readonly result: RunResult;
+}
+
 /** A session over a model that is loaded and a chain that is laid out. */
 export function createSession(parts: SessionParts): TrainingSession {
   const { runtime, source, plugins, provider } = parts;
@@ -59,7 +64,7 @@ export function createSession(parts: SessionParts): TrainingSession {
     feeds: Feeds,
     count: number,
     signal: AbortSignal | undefined,
-  ): Promise<{ readonly program: StepProgram; readonly result: RunResult }> {
+  ): Promise<Ran> {
     parameters.demandValues();
     const inputs = part === 'update' ? [] : checkShapes(given);
     const compiled = await compiler.get(part, feeding, inputs);
@@ -90,14 +95,30 @@ export function createSession(parts: SessionParts): TrainingSession {
     });
   }
 
+  /** Ends training where a plugin asked for it; `step` is already past the step that did. */
+  function refuseStopped({ program, result }: Ran, turn = 0): void {
+    const { values } = result;
+    const stop = program.stops.find(({ name }) => {
+      const tensor = values[program.feeding === 'single' ? name : names.collected(name)];
+      return Boolean(tensor?.data[turn]);
+    });
+    if (stop === undefined) return;
+    throw new GradwareError('STOPPED', `Training ends after step ${step - 1}: ${stop.reason}`, {
+      where: `plugin ${stop.owner}`,
+      remedy: 'What was reached is in the session, and can be saved.',
+    });
+  }
+
   async function single(feeds: Feeds, signal: AbortSignal | undefined): Promise<StepResult> {
-    const { program, result } = await run('step', [feeds], 'single', feeds, 1, signal);
+    const ran = await run('step', [feeds], 'single', feeds, 1, signal);
+    const { program, result } = ran;
     const number = (name: string | undefined) =>
       name === undefined ? Number.NaN : Number(result.values[name]?.data[0]);
     const loss = number(program.loss);
     const dropped = program.dropped !== undefined && number(program.dropped) !== 0;
     if (!Number.isFinite(loss) && !dropped) refuseDivergence(step, loss);
     step += 1;
+    refuseStopped(ran);
     const metrics: Record<string, number> = { ...result.hostMetrics };
     for (const [name, output] of program.metrics) metrics[name] = number(output);
     const outputs = Object.fromEntries(
@@ -116,7 +137,8 @@ export function createSession(parts: SessionParts): TrainingSession {
   ): Promise<StepsResult> {
     const feeding = isRows(given) ? 'rows' : 'batches';
     const feeds = isRows(given) ? rowFeeds(runtime, given) : stackBatches(runtime, given);
-    const { program, result } = await run('step', given, feeding, feeds, count, signal);
+    const ran = await run('step', given, feeding, feeds, count, signal);
+    const { program, result } = ran;
     const collected = (name: string | undefined) =>
       name === undefined ? undefined : (result.values[names.collected(name)] as Tensor);
     const losses = Float32Array.from(collected(program.loss)?.data as Float32Array);
@@ -127,7 +149,9 @@ export function createSession(parts: SessionParts): TrainingSession {
       step += bad;
       refuseDivergence(step, losses[bad] ?? Number.NaN);
     }
-    step += count;
+    // A plugin that ends training leaves fewer rows than steps were asked for.
+    step += losses.length;
+    refuseStopped(ran, losses.length - 1);
     const metrics = Object.fromEntries(
       [...program.metrics].map(([name, output]) => [
         name,
@@ -250,8 +274,9 @@ export function createSession(parts: SessionParts): TrainingSession {
             });
           gradients[key] = tensor;
         }
-        await run('update', [], 'single', gradients, 1, options?.signal);
+        const ran = await run('update', [], 'single', gradients, 1, options?.signal);
         step += 1;
+        refuseStopped(ran);
       }, options?.signal),
     runEvalStep: (feeds, fetches, options) => {
       const { signal } = runOptions(fetches, options);
