@@ -170,6 +170,7 @@ const poolings: readonly Pooling[] = [
   { x: [2, 3, 9], attributes: { kernel_shape: [2], strides: [2] } },
   { x: [2, 3, 9], attributes: { kernel_shape: [3], strides: [2], pads: [1, 1] } },
   { x: [2, 2, 4, 4, 6], attributes: { kernel_shape: [2, 2, 2], strides: [2, 2, 2] } },
+  { x: [2, 3, 7, 9], attributes: { kernel_shape: [2, 2], strides: [3, 2], pads: [1, 0, 0, 1] } },
 ];
 
 const withExtras: readonly Pooling[] = [

@@ -1,6 +1,7 @@
 import { int, ints, type TensorType, text } from '../value.js';
 import {
   broadcastShapes,
+  constant,
   input,
   like,
   problem,
@@ -145,6 +146,10 @@ export const computeShapes = {
     const y = pool(context);
     return [y, { type: 'int64', shape: y.shape }];
   },
+  MaxUnpool: (context: ShapeContext): TensorType => ({
+    type: input(context, 0).type,
+    shape: constant(context, 2),
+  }),
   GlobalAveragePool: globalPool,
   GlobalMaxPool: globalPool,
   GlobalLpPool: globalPool,

@@ -1,6 +1,6 @@
 import type { Op } from '../../graph/builder.js';
 import { float, type Value } from '../../graph/value.js';
-import { lowerings } from '../rule.js';
+import { type LoweringContext, lowerings } from '../rule.js';
 
 /** dGelu/dx = Φ(x) + x·φ(x), with Φ and φ of the standard normal distribution. */
 function geluSlope(op: Op, x: Value): Value {
@@ -25,10 +25,25 @@ function quickGeluSlope(op: Op, x: Value, alpha: number): Value {
   return op.Mul(s, op.Add(op.Mul(scaled, op.Sub(1, s)), 1));
 }
 
+/** Behind Relu and MaxPool: what the pooling picked is above 0 where the pooled value is, so the gradient can be
+ *  masked before it is spread, on a fraction of the elements. */
+function beforePooling({ x: [dy, y], op, producer }: LoweringContext): Value | undefined {
+  const spread = producer(dy);
+  if (spread?.opType !== 'MaxPoolGrad') return undefined;
+  const [gradient, indices] = spread.x;
+  const pool = producer(indices);
+  if (pool?.opType !== 'MaxPool' || pool.x[0].name !== y.name) return undefined;
+  return op.MaxPoolGrad(op.ReluGrad(gradient, pool.y[0]), indices);
+}
+
 export const activations = lowerings({
   // A product with the mask: two thirds of the time of Where on cpu. NaN and infinity stay visible even where
   // the unit is off (∞·0 = NaN), while ORT's kernel would give 0 there.
-  ReluGrad: ({ x: [dy, y], op }) => op.Mul(dy, op.cast(op.Greater(y, 0), dy.type)),
+  ReluGrad: (context) => {
+    const { x, op } = context;
+    const [dy, y] = x;
+    return beforePooling(context) ?? op.Mul(dy, op.cast(op.Greater(y, 0), dy.type));
+  },
   // From the output, as ORT: right for alpha >= 0 only.
   LeakyReluGrad: ({ x: [dy, y], attributes, op }) =>
     op.Where(op.Greater(y, 0), dy, op.Mul(dy, float(attributes, 'alpha', 0.01))),
