@@ -1,13 +1,22 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { readOrtCheckpoint } from '../../packages/core/src/artifacts/ort-checkpoint.js';
+import { opsWithoutOrtKernel } from '../../packages/core/src/artifacts/ort-kernels.js';
+import { tensorOf } from '../../packages/core/src/graph/constants.js';
+import type { Attributes } from '../../packages/core/src/graph/value.js';
 import type { GenerateOptions } from '../../packages/core/src/index.js';
 import { generateArtifacts, nodeRuntime, TrainingSession } from '../../packages/core/src/node.js';
 import type { Model, TensorData } from '../../packages/core/src/onnx/ir.js';
 import { decodeModel, encodeModel } from '../../packages/core/src/onnx/model.js';
 import { fromTensor, toTensor } from '../../packages/core/src/runtime/tensors.js';
 import { generator, int64 } from '../support/compare.js';
-import { models } from '../support/forward-models.js';
-import { createOracleSession, type OrtTensor, oracleTensor } from '../support/ort-training.js';
+import { models, modelWriter } from '../support/forward-models.js';
+import {
+  createOracleSession,
+  type OrtTensor,
+  oracleTensor,
+  runOracleNode,
+} from '../support/ort-training.js';
 
 type Batch = Readonly<Record<string, TensorData>>;
 
@@ -158,4 +167,145 @@ describe.each(cases)('artifacts of $title', ({ model, options, batches }) => {
     expect(ours.outputs).toHaveLength(theirs.outputs.length);
     close([ours.evaluation], [theirs.evaluation]);
   });
+});
+
+const decode = (bytes: Uint8Array | undefined) => decodeModel(bytes as Uint8Array);
+
+test('the models have the inputs, outputs and names that ORT gives them', async () => {
+  const artifacts = await generateArtifacts(encodeModel(read('cnn')), {
+    requiresGrad: ['conv*', 'fc.*'],
+    additionalOutputNames: ['logits'],
+  });
+  for (const [role, file] of [
+    ['trainModel', 'training_model.onnx'],
+    ['evalModel', 'eval_model.onnx'],
+  ] as const) {
+    const ours = decode(artifacts[role]).graph;
+    const url = new URL(`../../models/digits/artifacts/cnn/${file}`, import.meta.url);
+    const theirs = decode(new Uint8Array(readFileSync(url))).graph;
+    expect(ours.inputs).toEqual(theirs.inputs);
+    expect(ours.outputs.slice(1)).toEqual(theirs.outputs.slice(1));
+    expect(ours.outputs[0]).toMatchObject({ type: 'float32', shape: [] });
+  }
+  const ours = decode(artifacts.optimizerModel).graph;
+  const url = new URL('../../models/digits/artifacts/cnn/optimizer_model.onnx', import.meta.url);
+  const theirs = decode(new Uint8Array(readFileSync(url))).graph;
+  expect(ours.inputs).toEqual(theirs.inputs);
+  expect(ours.nodes.map(({ attributes }) => attributes)).toEqual(
+    theirs.nodes.map(({ attributes }) => attributes),
+  );
+});
+
+test('a nominal checkpoint, a prefix, no optimizer', async () => {
+  const { files, nominalCheckpointState, optimizerModel } = await generateArtifacts(
+    encodeModel(models.mlp()),
+    { loss: 'mse', optimizer: null, nominalCheckpoint: true, prefix: 'small_' },
+  );
+  expect([...files.keys()]).toEqual([
+    ...['small_training_model.onnx', 'small_eval_model.onnx'],
+    ...['small_checkpoint', 'small_nominal_checkpoint'],
+  ]);
+  expect(optimizerModel).toBeUndefined();
+  const nominal = readOrtCheckpoint(nominalCheckpointState as Uint8Array);
+  expect(nominal.nominal).toBe(true);
+  expect([...nominal.trainable.keys()]).toEqual(['w1', 'b1', 'w2', 'b2']);
+});
+
+test('a dimension that is fixed is fixed in all models', async () => {
+  const artifacts = await generateArtifacts(encodeModel(models.transformer()), {
+    dimensions: { length: 6 },
+  });
+  for (const role of ['trainModel', 'evalModel'] as const)
+    expect(decode(artifacts[role]).graph.inputs[0]?.shape).toEqual(['batch', 6, 8]);
+});
+
+test.each<[string, string, readonly TensorData[], Attributes, number]>([
+  ['ScaledSum', 'com.microsoft', [numbers(3), numbers(3)], { scale_0: 1, scale_1: 1 }, 1],
+  [
+    'ConvTransposeGrad',
+    'com.microsoft',
+    [numbers(1, 2, 4, 4), numbers(1, 3, 3, 3), numbers(3, 2, 2, 2)],
+    { kernel_shape: [2, 2] },
+    2,
+  ],
+  ['BatchScale', 'com.microsoft', [numbers(3)], {}, 2],
+  [
+    'DeformConv',
+    '',
+    [numbers(1, 1, 3, 3), numbers(1, 1, 2, 2), numbers(1, 8, 2, 2)],
+    { kernel_shape: [2, 2] },
+    1,
+  ],
+])("ORT's runtime has no kernel for %s", async (opType, domain, inputs, attributes, count) => {
+  const node = {
+    name: 'n',
+    opType,
+    domain,
+    inputs: inputs.map((_, i) => `x${i}`),
+    outputs: ['y'],
+    attributes: {},
+  };
+  const title = domain === '' ? opType : `${domain}.${opType}`;
+  expect(opsWithoutOrtKernel({ nodes: [node] }, () => 'float32')).toEqual([title]);
+  const outputs = Array.from({ length: count }, () => ({ type: 'float32' as const }));
+  await expect(
+    runOracleNode({ opType, domain, inputs, attributes, outputs, opset: 19 }),
+  ).rejects.toBeDefined();
+});
+
+test('an element type that no training kernel of ORT has is named', async () => {
+  const { add, weight, model } = modelWriter();
+  const wide = add('Gemm', ['x', weight('w', [5, 7]), weight('b', [7])]);
+  add('Gemm', [wide, weight('v', [7, 3])], {}, 'y');
+  const plain = model(['batch', 5], ['batch', 3]);
+  const double = {
+    ...plain,
+    graph: {
+      ...plain.graph,
+      inputs: plain.graph.inputs.map((info) => ({ ...info, type: 'float64' as const })),
+      outputs: plain.graph.outputs.map((info) => ({ ...info, type: 'float64' as const })),
+      initializers: new Map(
+        [...plain.graph.initializers].map(([name, { dims, data }]) => [
+          name,
+          tensorOf('float64', Array.from(data as Float32Array), dims),
+        ]),
+      ),
+    },
+  };
+  const artifacts = await generateArtifacts(encodeModel(double), { loss: 'mse' });
+  expect(artifacts.withoutOrtKernel).toEqual(['com.microsoft.InPlaceAccumulatorV2 (float64)']);
+  expect(artifacts.warnings.join()).toMatch(/InPlaceAccumulatorV2/);
+  const refused = createOracleSession({
+    checkpoint: artifacts.checkpointState,
+    trainModel: artifacts.trainModel,
+    optimizerModel: artifacts.optimizerModel as Uint8Array,
+  });
+  await expect(refused).rejects.toBeDefined();
+});
+
+test.each<[string, GenerateOptions, RegExp]>([
+  ['an unknown output', { additionalOutputNames: ['z'] }, /no value "z"/],
+  ['an unknown dimension', { dimensions: { length: 3 } }, /There are batch/],
+  ['a size of nothing', { dimensions: { batch: 0 } }, /whole number/],
+  ['an unknown loss', { loss: 'mze' }, /mse/],
+  ['a parameter that is not there', { requiresGrad: ['w9'] }, /w9/],
+  ['an optimizer that is not', { optimizer: { kind: 'adamw', betas: [1, 2] } }, /betas/],
+  [
+    'AdamW that cannot be',
+    { optimizer: { kind: 'adamw', mode: 'torch', biasCorrection: false } },
+    /bias correction/,
+  ],
+])('%s is refused', async (_, options, problem) => {
+  const made = generateArtifacts(encodeModel(models.mlp()), { loss: 'mse', ...options });
+  await expect(made).rejects.toThrow(problem);
+});
+
+test('what ORT would take for a gradient is refused', async () => {
+  const { add, weight, model } = modelWriter();
+  add('Gemm', ['x', weight('w', [5, 3])], {}, 'y_grad');
+  const made = generateArtifacts(encodeModel(model(['n', 5], ['n', 3], 'y_grad')), {
+    loss: 'mse',
+    additionalOutputNames: ['y_grad'],
+  });
+  await expect(made).rejects.toThrow(/take "y_grad" for a gradient/);
 });

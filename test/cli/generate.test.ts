@@ -1,0 +1,46 @@
+import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { digits, gradware, temporaryFolder } from './gradware.js';
+
+const folder = temporaryFolder();
+afterAll(() => rmSync(folder, { recursive: true }));
+const cnn = join(digits, 'cnn.onnx');
+
+test('artifacts are written, and train', async () => {
+  const out = join(folder, 'artifacts');
+  const made = await gradware(
+    ...['generate', cnn, '--loss', 'cross-entropy:label-smoothing=0.1', '--freeze', 'conv1.*'],
+    ...['--optimizer', 'adamw:form=torch,weight-decay=0.01', '--clip-grad-norm', '1', '--nominal'],
+    ...['--output', 'logits', '--out', out],
+  );
+  expect(made.stderr).toBe('');
+  expect(made.code).toBe(0);
+  const files = readdirSync(out).sort();
+  expect(files).toEqual([
+    ...['checkpoint', 'eval_model.onnx', 'nominal_checkpoint', 'optimizer_model.onnx'],
+    'training_model.onnx',
+  ]);
+  for (const file of files) expect(made.stdout).toContain(join(out, file));
+  const trained = await gradware(
+    ...['train', out, '--data', join(digits, 'digits-test.npz'), '--epochs', '1', '--json'],
+    ...['--out', join(folder, 'run')],
+  );
+  expect(trained.stderr).toBe('');
+  expect(trained.code).toBe(0);
+});
+
+test('what cannot be is refused, and nothing is written', async () => {
+  const out = join(folder, 'refused');
+  const refuse = async (...flags: string[]) => {
+    const { code, stderr } = await gradware('generate', cnn, '--out', out, ...flags);
+    expect(code).toBe(1);
+    expect(existsSync(out)).toBe(false);
+    return stderr;
+  };
+  expect(await refuse('--optimizer', 'adan')).toMatch(/adamw/);
+  expect(await refuse('--optimizer', 'adamw:form=torch,correct-bias=false')).toMatch(/bias/);
+  expect(await refuse('--output', 'logit')).toMatch(/Did you mean logits/);
+  expect(await refuse('--dim', 'batches=4')).toMatch(/There are batch/);
+  expect(await refuse('--train', 'conv9.*')).toMatch(/conv9/);
+});
