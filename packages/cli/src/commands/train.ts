@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { GradwareError, valueAt } from '@gradware/core';
+import { evaluate, GradwareError, valueAt } from '@gradware/core';
 import type { TrainingSession } from '@gradware/core/node';
 import { batchCount, type Dataset, readDataset, split } from '@gradware/data/node';
 import { Command } from 'commander';
@@ -131,6 +131,11 @@ async function trainModel(model: string, flags: TrainFlags, context: Context): P
           remedy: `Give --epochs ${record.position.epoch}, or more to go on.`,
         },
       );
+    const data = toFeeds(training);
+    const labels = flags.label === undefined ? undefined : session.trainingInputNames.at(-1);
+    const held = validation && { data: toFeeds(validation), labels };
+    // Whatever does not fit in it comes to light now, not after the first epoch.
+    const before = held && (await evaluate(session, held.data, { labels, signal }));
     reporter.start({
       model,
       provider: session.provider,
@@ -138,7 +143,7 @@ async function trainModel(model: string, flags: TrainFlags, context: Context): P
       trainable: session.trainableNames.length,
       frozen: session.frozenNames.length,
       examples: training.length,
-      validationExamples: validation?.length,
+      validation: before,
       batchSize,
       epochs,
       stepsPerEpoch,
@@ -149,11 +154,12 @@ async function trainModel(model: string, flags: TrainFlags, context: Context): P
     });
     const finished = await runTraining({
       session,
-      data: toFeeds(training),
-      validation: validation && toFeeds(validation),
-      labels: flags.label === undefined ? undefined : session.trainingInputNames.at(-1),
+      data,
+      validation: held,
+      before,
       epochs,
       record,
+      resumedFrom: checkpoint,
       dropLast,
       out: flags.out,
       checkpointEvery: flags.checkpointEvery,

@@ -23,8 +23,8 @@ test.each([
 });
 
 test.each([
-  ['cosin', 'No schedule is named "cosin"[^]*Did you mean cosine?'],
-  ['cosine:wramup=1', 'cosine has no option "wramup"[^]*Did you mean warmup?'],
+  ['cosin', 'No schedule is named "cosin"[\\s\\S]*Did you mean cosine?'],
+  ['cosine:wramup=1', 'cosine has no option "wramup"[\\s\\S]*Did you mean warmup?'],
   ['cosine:warmup=-1', 'warmup of cosine must be a whole number'],
   ['cosine:warmup=100', 'The warm-up takes 100 of 100 steps'],
   ['constructor', 'No schedule is named "constructor"'],

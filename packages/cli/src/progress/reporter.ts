@@ -8,7 +8,8 @@ export interface StartInfo {
   readonly trainable: number;
   readonly frozen: number;
   readonly examples: number;
-  readonly validationExamples: number | undefined;
+  /** Before the first step. */
+  readonly validation: Evaluation | undefined;
   readonly batchSize: number;
   readonly epochs: number;
   readonly stepsPerEpoch: number;

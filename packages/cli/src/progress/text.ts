@@ -92,14 +92,17 @@ export function textReporter(
 }
 
 function describeStart(info: StartInfo): readonly string[] {
-  const { model, provider, trainable, frozen, plugins, examples, validationExamples } = info;
+  const { model, provider, trainable, frozen, plugins, examples, validation } = info;
   const tensors = `${trainable} tensors train${frozen > 0 ? `, ${frozen} do not` : ''}`;
   const validated =
-    validationExamples === undefined ? '' : `, ${formatCount(validationExamples)} for validation`;
+    validation === undefined ? '' : `, ${formatCount(validation.examples)} for validation`;
   return [
     `${info.resumed ? `Going on after step ${info.step} with` : 'Training'} ${model} on ${provider}: ${tensors}`,
     `${formatCount(examples)} examples${validated}; batches of ${info.batchSize}, ${info.stepsPerEpoch} steps an epoch, seed ${info.seed}`,
     ...(plugins.length > 0 ? [`gradients → ${plugins.join(' → ')} → optimizer`] : []),
+    ...(validation === undefined
+      ? []
+      : [['before', ...describeEvaluation(validation, 'val ')].join('  ')]),
   ];
 }
 

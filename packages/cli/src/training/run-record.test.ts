@@ -21,7 +21,7 @@ test.each([
   ['a negative batch', JSON.stringify({ ...record, position: { epoch: 0, batch: -1 } })],
   ['a seed in words', JSON.stringify({ ...record, seed: 'one' })],
 ])('%s is no record', (_, text) => {
-  const metadata = text === undefined ? {} : { 'gradware.run': text };
+  const metadata: Record<string, string> = text === undefined ? {} : { 'gradware.run': text };
   expect(() => readRecord(metadata, 'file')).toThrow(/does not say where its run stood \(file\)/);
 });
 

@@ -1,9 +1,9 @@
 import {
-  type EpochEvent,
   type Evaluation,
   type Feeds,
   GradwareError,
   type Position,
+  type TrainerOptions,
   train,
 } from '@gradware/core';
 import type { TrainingSession } from '@gradware/core/node';
@@ -15,11 +15,14 @@ import { type RunRecord, writeRecord } from './run-record.js';
 export interface TrainRun {
   readonly session: TrainingSession;
   readonly data: Feeds;
-  readonly validation: Feeds | undefined;
-  readonly labels: string | undefined;
+  readonly validation: TrainerOptions['validation'];
+  /** How well the model does before the first step. */
+  readonly before: Evaluation | undefined;
   readonly epochs: number;
   /** Where the run starts, and what it is. */
   readonly record: RunRecord;
+  /** The checkpoint that the session was restored from. */
+  readonly resumedFrom: string | undefined;
   readonly dropLast: boolean;
   readonly out: string;
   /** Steps between two checkpoints inside an epoch; there is always one at its end. */
@@ -40,10 +43,10 @@ export interface Finished {
  *  @throws GradwareError NONFINITE_LOSS, saying which checkpoint is the last good one */
 export async function runTraining(run: TrainRun): Promise<Finished> {
   const { session, record, out, epochs, reporter } = run;
-  let checkpoint: string | undefined;
+  let checkpoint = run.resumedFrom;
   let savedAt = session.stepCount;
   let position = record.position;
-  let last: EpochEvent | undefined;
+  let validation = run.before;
 
   async function save(next: Position): Promise<string> {
     const bytes = await session.checkpoint({
@@ -59,7 +62,7 @@ export async function runTraining(run: TrainRun): Promise<Finished> {
     order: (epoch) => orderOf(run, epoch),
     epochs,
     start: position,
-    validation: run.validation && { data: run.validation, labels: run.labels },
+    validation: run.validation,
     signal: run.signal,
   });
   try {
@@ -71,7 +74,7 @@ export async function runTraining(run: TrainRun): Promise<Finished> {
           await save(position);
         continue;
       }
-      last = event;
+      validation = event.validation;
       position = { epoch: event.epoch + 1, batch: 0 };
       reporter.epoch(event, await save(position));
     }
@@ -79,10 +82,10 @@ export async function runTraining(run: TrainRun): Promise<Finished> {
     if (!run.signal.aborted) throw withCheckpoint(error, checkpoint);
     // Between two runs the session is whole: what was reached since the last checkpoint need not be lost.
     if (session.stepCount > savedAt) await save(position);
-    return { status: 'stopped', checkpoint, model: undefined, validation: last?.validation };
+    return { status: 'stopped', checkpoint, model: undefined, validation };
   }
   const model = await writeOutput(out, modelFile, await session.exportModel());
-  return { status: 'completed', checkpoint, model, validation: last?.validation };
+  return { status: 'completed', checkpoint, model, validation };
 }
 
 function orderOf({ record, dropLast }: TrainRun, epoch: number): Iterable<Int32Array> {

@@ -5,7 +5,7 @@ import type { ValueInfo } from '../onnx/ir.js';
 import type { Runtime, SessionOptions } from '../runtime/runtime.js';
 import { fromTensor } from '../runtime/tensors.js';
 import type { Feeds } from './api.js';
-import { checkFeeds } from './checks.js';
+import { checkFeeds, checkLabels, findLabels, type LabelInput } from './checks.js';
 import type { ParameterAccess } from './parameters.js';
 import type { ModelSource } from './source.js';
 
@@ -32,6 +32,14 @@ export function createEvaluation(
   options: SessionOptions,
 ): Evaluation {
   const cache = new Map<string, Opened>();
+  let labels: readonly LabelInput[] | undefined;
+
+  /** The training graph has the shapes that tell how many classes there are. */
+  async function labelsIn(feeds: Feeds): Promise<readonly LabelInput[]> {
+    if (source.inputs.some(({ name }) => feeds[name] === undefined)) return [];
+    const { builder, inputs } = await source.build(checkFeeds(feeds, source.inputs));
+    return findLabels(builder, inputs);
+  }
 
   async function open(feeds: Feeds): Promise<Opened> {
     const named = Object.entries(feeds);
@@ -63,6 +71,8 @@ export function createEvaluation(
     async run(feeds) {
       const { session, inputs, parameters: wanted, outputs } = await open(feeds);
       checkFeeds(feeds, inputs);
+      labels ??= await labelsIn(feeds);
+      checkLabels(labels, feeds, new WeakSet());
       const all: Record<string, Tensor> = { ...feeds };
       for (const name of wanted) all[name] = parameters.get(name);
       try {
