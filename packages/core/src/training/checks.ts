@@ -26,7 +26,7 @@ export function checkFeeds(feeds: Feeds, wanted: readonly ValueInfo[]): readonly
 function checkFeed({ name, type, shape }: ValueInfo, tensor: Tensor | undefined): Value {
   if (tensor === undefined)
     throw new GradwareError('INVALID_DATA', `Nothing is fed for the input "${name}"`, {
-      remedy: `Feed ${type ?? 'a tensor'}[${shape ?? '...'}].`,
+      remedy: `Feed ${type ?? 'a tensor'}[${print(shape)}].`,
     });
   const dims = tensor.dims;
   const fits =
@@ -36,12 +36,18 @@ function checkFeed({ name, type, shape }: ValueInfo, tensor: Tensor | undefined)
   if ((type !== undefined && type !== tensor.type) || !fits)
     throw new GradwareError(
       'INVALID_DATA',
-      `The input "${name}" is ${type}[${shape?.map((dim) => dim ?? '?')}], not ${tensor.type}[${dims}]`,
-      {
-        remedy: 'Convert the data to the type and shape of the input.',
-      },
+      `The input "${name}" is ${type}[${print(shape)}], not ${tensor.type}[${dims}]`,
+      { remedy: 'Convert the data to the type and shape of the input.' },
     );
+  if (dims[0] === 0)
+    throw new GradwareError('INVALID_DATA', `The input "${name}" holds no examples`, {
+      remedy: 'Leave empty batches out.',
+    });
   return { name, type: tensor.type as Value['type'], shape: dims };
+}
+
+function print(shape: ValueInfo['shape']): string {
+  return shape?.map((dim) => dim ?? '?').join(',') ?? '...';
 }
 
 /** A user input that holds class labels. */
@@ -74,14 +80,9 @@ export function findLabels(builder: GraphBuilder, inputs: readonly Value[]): rea
       input = made.inputs[0] ?? '';
     if (scores === undefined || !fed.has(input)) return [];
     const { ignore_index: given } = node.attributes;
-    // ORT's kernels take an absent ignore_index for -1.
-    return [
-      {
-        input,
-        classes: scores.shape[1] ?? 0,
-        ignored: given === undefined ? -1 : int(node.attributes, 'ignore_index', -1),
-      },
-    ];
+    // Where it is absent, ORT's kernels silently ignore a label of -1: more often a mistake than a wish.
+    const ignored = given === undefined ? undefined : int(node.attributes, 'ignore_index', -1);
+    return [{ input, classes: scores.shape[1] ?? 0, ignored }];
   });
 }
 

@@ -27,6 +27,10 @@ export async function chooseProvider(
   );
   const refused: string[] = [];
   for (const provider of candidates) {
+    if (!Object.hasOwn(remedies, provider))
+      throw new GradwareError('INVALID_OPTION', `There is no execution provider "${provider}"`, {
+        remedy: `There are auto, ${Object.keys(remedies).join(', ')}.`,
+      });
     if (!preference[runtime.name].includes(provider)) {
       refused.push(`${provider}: ${runtime.name} has no such provider`);
       continue;
