@@ -16,3 +16,10 @@ export {
 } from './testing/plugin-suite.js';
 export type { Tensors, TestRuntime } from './testing/runtime.js';
 export { float32, floats, type TensorLike } from './testing/tensors.js';
+export {
+  expectNumbers,
+  type TensorsLike,
+  type TriedStep,
+  type TryOptions,
+  tryChain,
+} from './testing/try-chain.js';

@@ -31,6 +31,10 @@ export interface OpHelpers {
   sumTo(target: TensorType, gradient: Value): Value;
   /** ‖g‖₂ over all elements of all tensors: a float32 scalar. */
   globalNorm(values: readonly Value[]): Value;
+  /** Σ a · b over all elements of two lists of tensors of the same shapes: a float32 scalar. */
+  dot(a: readonly Value[], b: readonly Value[]): Value;
+  /** The angle between two lists of tensors, each taken as one long vector, in degrees: a float32 scalar. */
+  angle(a: readonly Value[], b: readonly Value[]): Value;
   /** True where every element of every tensor is finite: a bool scalar. Never looks at a maximum, which hides NaN. */
   isFinite(...values: readonly Value[]): Value;
   /** One of two lists of values, by a bool scalar; only the chosen side is computed. */
@@ -44,14 +48,21 @@ export interface OpHelpers {
 /** Up to here one running float32 sum is right to 1e-6; at a million elements it is short by 2e-5. */
 const shortSum = 2 ** 17;
 
-/** Σ x²: row by row where there is much to add up, which keeps the digits that one long sum would lose. */
-function sumOfSquares(op: Op, value: Value): Value {
+/** Adds up all elements: row by row where there are many, which keeps the digits that one long sum would lose. */
+function longSum(op: Op, value: Value): Value {
   const count = elementCount(value.shape);
   const columns = count > shortSum ? divisorNear(count, Math.sqrt(count)) : undefined;
-  if (columns === undefined) return op.ReduceSumSquare(value, { keepdims: 0 });
+  if (columns === undefined) return op.sum(value);
+  const rows = op.reshape(value, [count / columns, columns]);
+  return op.ReduceSum(op.ReduceSum(rows, op.ints([1]), { keepdims: 0 }), { keepdims: 0 });
+}
+
+/** Σ x² */
+function sumOfSquares(op: Op, value: Value): Value {
   // Not ReduceSumSquare by rows: on the CPU that takes twice as long as a product and a sum.
-  const squares = op.reshape(op.Mul(value, value), [count / columns, columns]);
-  return op.ReduceSum(op.ReduceSum(squares, op.ints([1]), { keepdims: 0 }), { keepdims: 0 });
+  return elementCount(value.shape) > shortSum
+    ? longSum(op, op.Mul(value, value))
+    : op.ReduceSumSquare(value, { keepdims: 0 });
 }
 
 /** The divisor of `count` next to `wanted`, within a factor of 16. */
@@ -134,6 +145,21 @@ export function helpers(
       const [first, ...rest] = squares;
       if (first === undefined) return literal(0, 'float32');
       return op.Sqrt(rest.reduce((total, square) => op.Add(total, square), first));
+    },
+    dot(a, b) {
+      const products = a.flatMap((value, i) => {
+        if (elementCount(value.shape) === 0) return [];
+        const [x, y] = [value, b[i] as Value].map((each) => op.cast(each, 'float32'));
+        return [longSum(builder.op, op.Mul(x, y))];
+      });
+      const [first, ...rest] = products;
+      if (first === undefined) return literal(0, 'float32');
+      return rest.reduce((total, product) => op.Add(total, product), first);
+    },
+    angle(a, b) {
+      const { globalNorm, dot } = builder.op;
+      const cosine = op.Div(op.Div(dot(a, b), globalNorm(a)), globalNorm(b));
+      return op.Mul(op.Acos(op.Clip(cosine, -1, 1)), 180 / Math.PI);
     },
     isFinite(...values) {
       const differences = values.map((value) => sum(op.Sub(value, value)));

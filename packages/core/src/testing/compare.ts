@@ -14,11 +14,9 @@ export function expectSame(found: Tensors, wanted: Tensors, what: string, equal 
   }
 }
 
-/** How far providers may be apart, as a part of a tensor's largest number: a few float32 roundings. */
-const tolerance = 1e-5;
-
-/** Fails where tensors differ by more than rounding. */
-export function expectClose(found: Tensors, wanted: Tensors, what: string): void {
+/** Fails where tensors differ by more than rounding.
+ *  @param tolerance as a part of a tensor's largest number; default: how far providers may be apart */
+export function expectClose(found: Tensors, wanted: Tensors, what: string, tolerance = 1e-5): void {
   for (const [name, tensor] of wanted) {
     const other = found.get(name);
     const [values, exact] = [other && floats(other), floats(tensor)];
