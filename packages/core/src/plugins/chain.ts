@@ -158,7 +158,7 @@ export function createChain(
     transform: (gradients) =>
       links.reduce((current, link) => {
         const hook = transformOf(link.plugin, environment, link);
-        return hook === undefined ? current : visit(current, link, hook);
+        return hook === undefined ? current : visit(current, link, reported(hook, link));
       }, gradients),
     transformUpdates: (updates) =>
       links.reduce((current, link) => {
@@ -174,6 +174,19 @@ export function createChain(
 }
 
 type Hook = (values: readonly Value[], context: PluginContext) => readonly Value[];
+
+/** Reports what a hook did to its gradients, where the plugin is asked to. */
+function reported(hook: Hook, { plugin, place }: Link): Hook {
+  if (plugin.report !== true) return hook;
+  return (values, context) => {
+    const results = hook(values, context);
+    checkResults(values, results, describe(plugin, place));
+    context.metric('norm-before', context.op.globalNorm(values));
+    context.metric('norm-after', context.op.globalNorm(results));
+    context.metric('angle', context.op.angle(values, results));
+    return results;
+  };
+}
 
 /** The hook of a plugin that stands between backward pass and optimizer: its transform, what encode and decode
  *  make together, or a cut for the host. */

@@ -2,6 +2,7 @@ import type { Op } from '../graph/builder.js';
 import type { State, StateOptions } from '../graph/state.js';
 import type { Value } from '../graph/value.js';
 import {
+  boolean,
   type CheckedOptions,
   checkOptions,
   constant,
@@ -93,6 +94,8 @@ export interface CommonOptions {
   readonly from?: number | undefined;
   /** The first step that it does not work on any more. */
   readonly until?: number | undefined;
+  /** Reports the norm of its gradients before and after it, and the angle between the two. */
+  readonly report?: boolean | undefined;
 }
 
 /** A plugin as the chain sees it: made by a factory from definePlugin, or any object or class instance of this
@@ -178,6 +181,11 @@ export const commonOptions = {
   every: constant(integer(1), undefined, 'works on every n-th step only'),
   from: constant(integer(0), undefined, 'the first step that it works on'),
   until: constant(integer(0), undefined, 'the first step that it does not work on any more'),
+  report: constant(
+    boolean,
+    undefined,
+    'reports the norm before and after it, and the angle between the two; costs some passes',
+  ),
 } satisfies Options;
 
 /** Makes a plugin factory from its declaration: options are checked when the plugin is made.
