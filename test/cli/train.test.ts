@@ -39,12 +39,10 @@ test('training writes events, a checkpoint and a model that plain ONNX Runtime r
     step: 0,
     seed: 3,
   });
-  const { examples = 0, stepsPerEpoch = 0 } = events[0] ?? {};
-  expect(stepsPerEpoch).toBe(Math.ceil(Number(examples) / 64));
+  const stepsPerEpoch = Number(events[0]?.stepsPerEpoch);
+  expect(stepsPerEpoch).toBe(Math.ceil(Number(events[0]?.examples) / 64));
   const epochs = ofKind(events, 'epoch');
-  expect(epochs.map(({ step }) => step)).toEqual(
-    epochs.map((_, i) => (i + 1) * Number(stepsPerEpoch)),
-  );
+  expect(epochs.map(({ step }) => step)).toEqual(epochs.map((_, i) => (i + 1) * stepsPerEpoch));
   const metrics = ofKind(events, 'metrics');
   expect(metrics.map(({ step }) => step)).toEqual(metrics.map((_, i) => (i + 1) * 10));
   expect(metrics[0]?.metrics).toHaveProperty('norm-clip.norm');

@@ -6,6 +6,7 @@ import { style } from '../output/terminal.js';
 import { formatCount } from '../progress/format.js';
 import { jsonLine } from '../progress/json.js';
 import { describeEvaluation } from '../progress/text.js';
+import { chooseBatchSize } from '../training/batch-size.js';
 import { fitInputs, toFeeds } from '../training/inputs.js';
 import { openSession } from '../training/open-session.js';
 import { findCheckpoint } from '../training/output-folder.js';
@@ -37,8 +38,10 @@ async function evalModel(model: string, flags: EvalFlags, context: Context): Pro
     if (checkpoint !== undefined) await session.loadCheckpoint(checkpoint);
     const dataset = fitInputs(await readDataset(flags.data), session, flags);
     const labels = flags.label === undefined ? undefined : session.trainingInputNames.at(-1);
+    const { evaluation } = chooseBatchSize(flags.batchSize, session);
     const { batchSize } = flags;
-    const found = await evaluate(session, toFeeds(dataset), { batchSize, labels, signal });
+    const options = { ...(batchSize !== undefined && { batchSize }), ...evaluation };
+    const found = await evaluate(session, toFeeds(dataset), { ...options, labels, signal });
     if (flags.json) terminal.write(jsonLine({ event: 'evaluation', model, ...found }));
     else {
       const [loss = '', ...rest] = describeEvaluation(found);

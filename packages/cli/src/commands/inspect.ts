@@ -53,7 +53,7 @@ async function inspect(
 }
 
 /** The whole report as text. */
-export function renderInspection(found: Inspection, terminal: Terminal): string {
+function renderInspection(found: Inspection, terminal: Terminal): string {
   const title = (text: string) => `\n${style(terminal, 'bold', text)}\n`;
   const { parameters } = found;
   const trained = parameters.filter(({ trains }) => trains);

@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { evaluate, GradwareError, valueAt } from '@gradware/core';
+import { evaluate, type Feeds, GradwareError, type TrainerOptions, valueAt } from '@gradware/core';
 import type { TrainingSession } from '@gradware/core/node';
 import { batchCount, type Dataset, readDataset, split } from '@gradware/data/node';
 import { Command } from 'commander';
@@ -12,11 +12,12 @@ import { makePlugins } from '../plugins/resolve.js';
 import { jsonReporter } from '../progress/json.js';
 import type { Reporter } from '../progress/reporter.js';
 import { textReporter } from '../progress/text.js';
+import { chooseBatchSize } from '../training/batch-size.js';
 import { fitInputs, toFeeds } from '../training/inputs.js';
 import { openSession } from '../training/open-session.js';
 import { checkOutput, findCheckpoint } from '../training/output-folder.js';
 import { compareRecords, type RunRecord, readRecord } from '../training/run-record.js';
-import { type Finished, runTraining } from '../training/train-run.js';
+import { runTraining } from '../training/train-run.js';
 import { type Context, type ExitCode, exitCodes } from './context.js';
 
 interface TrainFlags extends SessionFlags {
@@ -112,66 +113,98 @@ async function trainModel(model: string, flags: TrainFlags, context: Context): P
     : textReporter(terminal, err);
   try {
     for (const warning of session.warnings) reporter.warning(warning);
-    const { training, validation } = await loadData(flags, session);
-    const { batchSize, seed, epochs } = flags;
-    // A partial batch would be compiled apart, which takes long there.
-    const dropLast = session.provider === 'webgpu';
-    const stepsPerEpoch = batchCount({ length: training.length, batchSize, dropLast });
+    const plan = await planRun(session, flags, signal);
     if (schedule !== undefined) {
       const learningRate = valueAt(session.learningRate, 0);
-      session.learningRate = schedule({ learningRate, steps: epochs * stepsPerEpoch });
+      session.learningRate = schedule({ learningRate, steps: flags.epochs * plan.stepsPerEpoch });
     }
-    const record = await resume(session, checkpoint, describeRun(flags, training), reporter);
-    if (record.position.epoch > epochs)
-      throw new GradwareError(
-        'INVALID_OPTION',
-        `The run is beyond that: ${record.position.epoch} epochs are done, not ${epochs}`,
-        {
-          where: checkpoint ?? flags.out,
-          remedy: `Give --epochs ${record.position.epoch}, or more to go on.`,
-        },
-      );
-    const data = toFeeds(training);
-    const labels = flags.label === undefined ? undefined : session.trainingInputNames.at(-1);
-    const held = validation && { data: toFeeds(validation), labels };
+    const record = await resume(session, checkpoint, describeRun(flags, plan), reporter);
+    refuseEnded(record, flags, checkpoint);
     // Whatever does not fit in it comes to light now, not after the first epoch.
-    const before = held && (await evaluate(session, held.data, { labels, signal }));
+    const before =
+      plan.validation && (await evaluate(session, plan.validation.data, plan.validation));
     reporter.start({
       model,
       provider: session.provider,
       plugins: plugins.map(({ id, name }) => id ?? name),
       trainable: session.trainableNames.length,
       frozen: session.frozenNames.length,
-      examples: training.length,
+      examples: plan.examples,
       validation: before,
-      batchSize,
-      epochs,
-      stepsPerEpoch,
+      batchSize: plan.batchSize,
+      epochs: flags.epochs,
+      stepsPerEpoch: plan.stepsPerEpoch,
       step: session.stepCount,
       resumed: checkpoint !== undefined,
-      seed,
+      seed: flags.seed,
       out: flags.out,
     });
     const finished = await runTraining({
       session,
-      data,
-      validation: held,
+      data: plan.data,
+      validation: plan.validation,
       before,
-      epochs,
+      epochs: flags.epochs,
       record,
       resumedFrom: checkpoint,
-      dropLast,
+      dropLast: plan.dropLast,
       out: flags.out,
       checkpointEvery: flags.checkpointEvery,
       reporter,
       learningRate: (step) => valueAt(session.learningRate, step),
       signal,
     });
-    return report(finished, session, reporter, (performance.now() - began) / 1000);
+    const seconds = (performance.now() - began) / 1000;
+    reporter.end({ ...finished, step: session.stepCount, seconds });
+    return finished.status === 'completed' ? exitCodes.success : exitCodes.interrupted;
   } finally {
     reporter.close();
     await session.release();
   }
+}
+
+interface Plan {
+  readonly data: Feeds;
+  readonly examples: number;
+  readonly validation: TrainerOptions['validation'];
+  readonly batchSize: number;
+  readonly dropLast: boolean;
+  readonly stepsPerEpoch: number;
+}
+
+/** Which data a run takes, and in what portions. */
+async function planRun(
+  session: TrainingSession,
+  flags: TrainFlags,
+  signal: AbortSignal,
+): Promise<Plan> {
+  const { training, validation } = await loadData(flags, session);
+  const { batchSize, dropLast, evaluation } = chooseBatchSize(flags.batchSize, session);
+  const labels = flags.label === undefined ? undefined : session.trainingInputNames.at(-1);
+  return {
+    data: toFeeds(training),
+    examples: training.length,
+    validation: validation && { data: toFeeds(validation), labels, signal, ...evaluation },
+    batchSize,
+    dropLast,
+    stepsPerEpoch: batchCount({ length: training.length, batchSize, dropLast }),
+  };
+}
+
+function refuseEnded(
+  { position }: RunRecord,
+  { epochs, out }: TrainFlags,
+  checkpoint: string | undefined,
+): void {
+  if (position.epoch <= epochs) return;
+  throw new GradwareError(
+    'INVALID_OPTION',
+    `The run is beyond that: ${position.epoch} epochs are done, not ${epochs}`,
+    {
+      where: checkpoint ?? out,
+      remedy: `Give --epochs ${position.epoch}, or more to go on.`,
+    },
+  );
 }
 
 async function loadData(
@@ -187,13 +220,13 @@ async function loadData(
   return { training: data, validation: fitInputs(await readDataset(flags.val), session, flags) };
 }
 
-function describeRun(flags: TrainFlags, training: Dataset): RunRecord {
-  const { optimizer, schedule, plugin, batchSize, seed } = flags;
+function describeRun(flags: TrainFlags, { examples, batchSize }: Plan): RunRecord {
+  const { optimizer, schedule, plugin, seed } = flags;
   return {
     position: { epoch: 0, batch: 0 },
     seed,
     batchSize,
-    examples: training.length,
+    examples,
     settings: {
       ...(optimizer !== undefined && { '--optimizer': optimizer }),
       ...(schedule !== undefined && { '--schedule': schedule }),
@@ -214,14 +247,4 @@ async function resume(
   for (const warning of compareRecords(record, before, basename(checkpoint)))
     reporter.warning(warning);
   return { ...record, position: before.position };
-}
-
-function report(
-  finished: Finished,
-  session: TrainingSession,
-  reporter: Reporter,
-  seconds: number,
-): ExitCode {
-  reporter.end({ ...finished, step: session.stepCount, seconds });
-  return finished.status === 'completed' ? exitCodes.success : exitCodes.interrupted;
 }

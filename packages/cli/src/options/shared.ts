@@ -12,7 +12,7 @@ export interface SessionFlags {
   readonly lossInput?: readonly string[];
   readonly provider?: string;
   readonly threads?: number;
-  readonly batchSize: number;
+  readonly batchSize?: number;
   readonly seed: number;
   readonly json: boolean;
 }
@@ -42,7 +42,11 @@ export function addSessionOptions(command: Command): Command {
       'for a forward model: an output that goes to the loss (repeatable; default: the first)',
       collect,
     )
-    .option('--batch-size <n>', 'examples in a step', parseCount(1), 32)
+    .option(
+      '--batch-size <n>',
+      'examples in a step (default: 32, or what the model is made for)',
+      parseCount(1),
+    )
     .option(
       '--seed <n>',
       'decides the order of the examples and all random numbers',

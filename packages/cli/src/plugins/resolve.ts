@@ -101,7 +101,7 @@ function refuseUnknown(name: string, roots: readonly string[]): never {
 }
 
 /** @throws GradwareError PLUGIN_CONTRACT for a module that gives no plugin */
-export async function importPlugin(url: string, name: string): Promise<Factory> {
+async function importPlugin(url: string, name: string): Promise<Factory> {
   let module: Readonly<Record<string, unknown>>;
   try {
     module = await import(url);

@@ -5,6 +5,8 @@ import type { Feeds, TrainingSession } from './api.js';
 export interface EvaluationOptions {
   /** Examples in one run. Default 256, or all where there are fewer. */
   readonly batchSize?: number | undefined;
+  /** Leaves out a last, smaller batch: for models made for one batch size. Default false. */
+  readonly dropLast?: boolean | undefined;
   /** The input that holds the classes. Default: the only integer input of one number an example. */
   readonly labels?: string | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -12,7 +14,7 @@ export interface EvaluationOptions {
 
 /** How well a model does on a data set. */
 export interface Evaluation {
-  /** The mean over all examples. */
+  /** The mean over the examples. */
   readonly loss: number;
   /** The share of examples whose class has the highest score; for classification only. */
   readonly accuracy?: number | undefined;
@@ -31,8 +33,9 @@ export async function evaluate(
   const given = session.evalInputNames.flatMap((name): [string, Tensor][] =>
     data[name] === undefined ? [] : [[name, data[name]]],
   );
-  const examples = given[0]?.[1].dims[0] ?? 0;
-  const batchSize = Math.min(options.batchSize ?? 256, examples);
+  const length = given[0]?.[1].dims[0] ?? 0;
+  const batchSize = Math.min(options.batchSize ?? 256, length);
+  const examples = options.dropLast === true ? length - (length % batchSize) : length;
   const [lossName = ''] = session.evalOutputNames;
   const labelName = options.labels ?? onlyClasses(given);
   const total = { loss: 0, right: 0, judged: 0 };
