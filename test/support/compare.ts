@@ -36,7 +36,7 @@ const onWebgpu = new Set(
 );
 
 /** @throws where a node is of an op that webgpu would leave to the CPU. */
-export function expectWebgpuOps(nodes: readonly Node[]): void {
+function expectWebgpuOps(nodes: readonly Node[]): void {
   deepEqual(
     nodes.map((node) => node.opType).filter((opType) => !onWebgpu.has(opType)),
     [],
