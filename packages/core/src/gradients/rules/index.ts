@@ -11,6 +11,7 @@ import { normalization } from './normalization.js';
 import { pooling } from './pooling.js';
 import { products } from './products.js';
 import { reductions } from './reductions.js';
+import { resizing } from './resize.js';
 
 const gradientRules: GradientRules = {
   ...activations,
@@ -24,6 +25,7 @@ const gradientRules: GradientRules = {
   ...pooling,
   ...products,
   ...reductions,
+  ...resizing,
 };
 
 /** ONNX's own domain, and ORT's, whose ops bear names of their own. */
