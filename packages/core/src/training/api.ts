@@ -5,6 +5,7 @@ import type { TensorData, ValueInfo } from '../onnx/ir.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
 import type { GradientPlugin } from '../plugins/plugin.js';
 import type { Setting } from '../schedules/schedule.js';
+import type { BatchNormMode } from './batch-norm.js';
 
 /** Feeds or results by name. */
 export type Feeds = Readonly<Record<string, Tensor>>;
@@ -37,6 +38,9 @@ export interface TrainingOptions {
   readonly requiresGrad?: readonly string[] | undefined;
   /** Parameters to leave alone, as names or globs. */
   readonly frozenParams?: readonly string[] | undefined;
+  /** For a forward model: 'train' lets batch norms normalise by the batch and update their running statistics,
+   *  'frozen' keeps them to the statistics that they have. Default: as each was exported. */
+  readonly batchNorm?: BatchNormMode | undefined;
   /** Outputs that steps return beside the loss. */
   readonly additionalOutputNames?: readonly string[] | undefined;
   /** Random numbers (dropout, noise, stochastic rounding) are a function of it. Default 0. */

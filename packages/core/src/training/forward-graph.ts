@@ -4,6 +4,7 @@ import { inferTypes, type ShapeOracle } from '../graph/infer.js';
 import type { Value } from '../graph/value.js';
 import type { Loss } from '../losses/loss.js';
 import type { Graph, Node, TensorData } from '../onnx/ir.js';
+import { frozen, isBatchNorm } from './batch-norm.js';
 import type { ParameterChoice } from './trainable.js';
 
 /** What a forward graph with a loss is made of. */
@@ -136,9 +137,10 @@ function namedLoss(builder: GraphBuilder, total: Value): Value {
   return builder.emit('Identity', [total], {}, { outputs: [name], name })[0] as Value;
 }
 
-/** Dropout off: what a model computes when it is used. */
+/** Dropout off, batch norms by their running statistics: what a model computes when it is used. */
 export function evaluationMode(graph: Graph): Graph {
   const nodes = graph.nodes.map((node): Node => {
+    if (isBatchNorm(node)) return frozen(node);
     if (node.opType !== 'Dropout' || node.domain !== '') return node;
     return { ...node, inputs: node.inputs.slice(0, 2) };
   });

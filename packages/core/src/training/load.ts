@@ -8,6 +8,7 @@ import { decodeModel } from '../onnx/decode-model.js';
 import type { Model, TensorData } from '../onnx/ir.js';
 import type { FileAccess } from '../runtime/runtime.js';
 import type { ArtifactFiles, Source, TrainingOptions } from './api.js';
+import { checkBatchNormMode } from './batch-norm.js';
 import { readSource } from './read-source.js';
 import type { ModelSource } from './source.js';
 import { artifactSource } from './source-artifacts.js';
@@ -48,6 +49,7 @@ export async function loadSource(
       requiresGrad: options.requiresGrad,
       frozenParams: options.frozenParams,
       additionalOutputNames: options.additionalOutputNames,
+      batchNorm: checkBatchNormMode(options.batchNorm),
     },
     oracle,
   );

@@ -5,6 +5,7 @@ import { upgradeModel } from '../graph/upgrade.js';
 import { elementCount, type Value } from '../graph/value.js';
 import type { Loss } from '../losses/loss.js';
 import type { DataType, Graph, Model, TensorData, ValueInfo } from '../onnx/ir.js';
+import { type BatchNormMode, trainingForm } from './batch-norm.js';
 import { extractModel } from './extract.js';
 import {
   evaluationMode,
@@ -16,7 +17,7 @@ import {
 } from './forward-graph.js';
 import { requireKnownOps } from './known-ops.js';
 import type { EvaluationModel, ModelSource } from './source.js';
-import { chooseParameters, evaluationExportWarnings } from './trainable.js';
+import { chooseParameters, evaluationExportWarnings, type ParameterChoice } from './trainable.js';
 
 export interface ForwardModel {
   readonly model: Model;
@@ -25,6 +26,7 @@ export interface ForwardModel {
   readonly requiresGrad: readonly string[] | undefined;
   readonly frozenParams: readonly string[] | undefined;
   readonly additionalOutputNames: readonly string[] | undefined;
+  readonly batchNorm?: BatchNormMode | undefined;
   readonly file: string;
 }
 
@@ -36,21 +38,27 @@ export async function forwardSource(
 ): Promise<ModelSource> {
   const { file, loss } = given;
   const original = given.model.graph;
-  const graph = upgradeModel(given.model).graph;
+  const upgraded = upgradeModel(given.model).graph;
+  const { graph, statistics } = trainingForm(upgraded, given.batchNorm);
   requireKnownOps(graph.nodes, file);
   const fedByUser = fedInputs(graph);
   const predictions = predictionNames(graph, given.lossInputNames, file);
   const choices = chooseParameters(graph, predictions, given.requiresGrad, given.frozenParams);
   const trainable = choices.filter(({ trains }) => trains).map(({ name }) => name);
   if (trainable.length === 0) refuseNothingToTrain(choices, file);
+  const follows = ({ name, trains }: ParameterChoice) => !trains && statistics.has(name);
   // Constants of one element stay constants: rules and ONNX Runtime may look into them.
-  const fed = choices.filter(({ trains, shape }) => trains || elementCount(shape) > 1);
+  const fed = choices.filter(
+    (choice) => choice.trains || follows(choice) || elementCount(choice.shape) > 1,
+  );
   const parameters = new Map<string, TensorData>();
   for (const { name } of fed) {
     const tensor = graph.initializers.get(name);
     if (tensor !== undefined) parameters.set(name, tensor);
   }
   const isTrainable = new Set(trainable);
+  const running = choices.filter(follows).map(({ name }) => name);
+  const isFrozen = (name: string) => !isTrainable.has(name) && !running.includes(name);
   const outputNames = original.outputs.map(({ name }) => name);
 
   const parts: ForwardParts = { loss, predictions, parameters, trainable: isTrainable, file };
@@ -58,7 +66,7 @@ export async function forwardSource(
     layForward(forward, parts, inputs, oracle);
 
   const training = graph;
-  const evaluation = evaluationMode(graph);
+  const evaluation = evaluationMode(upgraded);
   const example = await lay(fedByUser.map(exampleInput), training);
   differentiate(example.builder, example.loss, trainable);
   const targets = example.targets.map(
@@ -76,13 +84,13 @@ export async function forwardSource(
     evalOutputs: [example.loss.name, ...outputNames],
     parameters,
     trainable,
-    frozen: [...parameters.keys()].filter((name) => !isTrainable.has(name)),
-    statistics: [],
+    frozen: [...parameters.keys()].filter(isFrozen),
+    statistics: running,
     optimizer: undefined,
     optimizerState: undefined,
     nominal: false,
     defaultLearningRate: undefined,
-    warnings: evaluationExportWarnings(original),
+    warnings: evaluationExportWarnings(original, given.batchNorm),
     async build(values) {
       const laid = await lay(values, training);
       const { builder } = laid;
@@ -94,8 +102,11 @@ export async function forwardSource(
           parameter: builder.value(name),
           gradient: gradients.get(name) as Value,
         })),
-        frozen: laid.weights.filter(({ name }) => !isTrainable.has(name)),
-        statistics: [],
+        frozen: laid.weights.filter(({ name }) => isFrozen(name)),
+        statistics: running.map((name) => ({
+          value: builder.value(name),
+          next: builder.value(statistics.get(name) ?? name),
+        })),
         loss: laid.loss,
         outputs: extra.map((name) => builder.value(name)),
         seed,

@@ -4,6 +4,7 @@ import { elementCount } from '../graph/value.js';
 import type { DataType, Graph, Node } from '../onnx/ir.js';
 import { usedNames } from '../onnx/names.js';
 import { selectNames } from '../plugins/match.js';
+import { type BatchNormMode, isBatchNorm, isTraining } from './batch-norm.js';
 
 /** Why a parameter is trained, or is not. */
 export interface ParameterChoice {
@@ -91,7 +92,10 @@ export function chooseParameters(
 }
 
 /** What tells that a model was exported for evaluation, though it is to be trained. */
-export function evaluationExportWarnings(graph: Graph): readonly string[] {
+export function evaluationExportWarnings(
+  graph: Graph,
+  batchNorm?: BatchNormMode,
+): readonly string[] {
   const warnings: string[] = [];
   const folded = [...graph.initializers.keys()].filter((name) => /^onnx::Conv_\d+$/.test(name));
   if (folded.length > 0)
@@ -106,13 +110,11 @@ export function evaluationExportWarnings(graph: Graph): readonly string[] {
       `${idle.length} Dropout nodes are exported for evaluation and do nothing; export in training mode to use them.`,
     );
   const still = graph.nodes.filter(
-    (node) =>
-      node.opType === 'BatchNormalization' &&
-      !(node.attributes.training_mode?.type === 'int' && node.attributes.training_mode.value === 1),
+    (node) => isBatchNorm(node) && !isTraining(node) && node.outputs.length === 1,
   );
-  if (still.length > 0)
+  if (still.length > 0 && batchNorm === undefined)
     warnings.push(
-      `${still.length} batch norms are exported for evaluation: they use their running statistics and do not change them.`,
+      `${still.length} batch norms are exported for evaluation: they use their running statistics and do not change them. Say batchNorm: 'train' to train them, 'frozen' if that is what you want.`,
     );
   return warnings;
 }
