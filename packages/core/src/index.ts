@@ -4,11 +4,15 @@ export type { State, StateOptions } from './graph/state.js';
 export { elementCount, sameShape, type TensorType, type Value } from './graph/value.js';
 export {
   bceWithLogits,
+  cosine,
   crossEntropy,
+  hinge,
   huber,
+  klDivergence,
   l1,
   losses,
   mse,
+  nll,
   output,
 } from './losses/index.js';
 export * from './losses/loss.js';
@@ -22,6 +26,7 @@ export { sgd } from './optimizers/sgd.js';
 export { nearest } from './options/nearest.js';
 export * from './options/options.js';
 export { parseSchedule, scheduleUsage } from './options/parse-schedule.js';
+export { packBits, unpackBits } from './plugins/pack-bits.js';
 export * from './plugins/plugin.js';
 export type { Runtime } from './runtime/runtime.js';
 export { schedules } from './schedules/index.js';

@@ -2,14 +2,18 @@ import { GradwareError } from '../errors.js';
 import { nearest } from '../options/nearest.js';
 import type { Options } from '../options/options.js';
 import { bceWithLogits } from './bce-with-logits.js';
+import { cosine } from './cosine.js';
 import { crossEntropy } from './cross-entropy.js';
+import { hinge } from './hinge.js';
 import { huber } from './huber.js';
+import { klDivergence } from './kl-divergence.js';
 import { l1 } from './l1.js';
 import type { Loss, LossDefinition } from './loss.js';
 import { mse } from './mse.js';
+import { nll } from './nll.js';
 import { output } from './output.js';
 
-export { bceWithLogits, crossEntropy, huber, l1, mse, output };
+export { bceWithLogits, cosine, crossEntropy, hinge, huber, klDivergence, l1, mse, nll, output };
 
 interface NamedLoss {
   readonly definition: Pick<LossDefinition<Options>, 'name' | 'description' | 'options'>;
@@ -18,7 +22,9 @@ interface NamedLoss {
 
 /** The losses that can be chosen by name. */
 export const losses: ReadonlyMap<string, NamedLoss> = new Map(
-  [crossEntropy, mse, l1, huber, bceWithLogits, output].map((loss) => [loss.definition.name, loss]),
+  [crossEntropy, nll, mse, l1, huber, bceWithLogits, klDivergence, hinge, cosine, output].map(
+    (loss) => [loss.definition.name, loss],
+  ),
 );
 
 /** A loss by its name, with options as they were written down.
