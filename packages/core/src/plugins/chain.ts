@@ -2,8 +2,7 @@ import { GradwareError } from '../errors.js';
 import type { GraphBuilder } from '../graph/builder.js';
 import { gradware } from '../graph/dialect.js';
 import { uniform } from '../graph/random.js';
-import { elementCount, sameShape, type Value } from '../graph/value.js';
-import type { DataType } from '../onnx/ir.js';
+import { sameShape, type Value } from '../graph/value.js';
 import { selectNames } from './match.js';
 import type { GradientPlugin, Payload, PluginContext } from './plugin.js';
 import {
@@ -14,6 +13,7 @@ import {
   type Registry,
   stepScalar,
 } from './registry.js';
+import { hypothetical, reportBytes } from './wire.js';
 
 /** Everything that a chain needs to know of the step that it becomes part of. */
 export interface ChainEnvironment {
@@ -44,7 +44,10 @@ interface Link {
   readonly place: number;
   /** The parameters that it works on. */
   readonly selected: ReadonlySet<string>;
+  /** When it works, and everything around it; its state rests otherwise. */
   readonly active: Value | undefined;
+  /** When it works itself: what it does is masked by that. */
+  readonly mask: Value | undefined;
   readonly isActive: (step: number) => boolean;
 }
 
@@ -113,37 +116,10 @@ export function createChain(
   ids: readonly string[],
   environment: ChainEnvironment,
 ): Chain {
-  const { builder, registry, parameters } = environment;
-  const links = plugins.map((plugin, place): Link => {
-    const id = ids[place] ?? plugin.name;
-    const isActive = isActiveAt(plugin);
-    const masked =
-      plugin.from !== undefined || plugin.until !== undefined || plugin.every !== undefined;
-    const flag = (step: number) => (isActive(step) ? 1 : 0);
-    return {
-      plugin,
-      id,
-      place,
-      selected: new Set(
-        selectNames(parameters, plugin.include, plugin.exclude, describe(plugin, place)),
-      ),
-      active: masked ? stepScalar(builder, registry, `${id}.active`, 'bool', flag) : undefined,
-      isActive,
-    };
-  });
-
-  /** Runs one hook on what it selects and merges the results. */
-  function visit(
-    values: readonly Value[],
-    link: Link,
-    hook: (selected: readonly Value[], context: PluginContext) => readonly Value[],
-  ): readonly Value[] {
-    const chosen = values.filter((value) => link.selected.has(value.parameter ?? ''));
-    if (chosen.length === 0) return values;
-    const results = runMasked(environment, link, chosen, hook);
-    const byParameter = new Map(chosen.map((value, i) => [value.parameter, results[i] ?? value]));
-    return values.map((value) => byParameter.get(value.parameter) ?? value);
-  }
+  const { parameters } = environment;
+  const links = plugins.map((plugin, place) =>
+    linkOf(environment, { plugin, id: ids[place] ?? plugin.name, place, parameters }),
+  );
 
   return {
     seed: (dLoss) =>
@@ -158,15 +134,18 @@ export function createChain(
     transform: (gradients) =>
       links.reduce((current, link) => {
         const hook = transformOf(link.plugin, environment, link);
-        return hook === undefined ? current : visit(current, link, reported(hook, link));
+        return hook === undefined
+          ? current
+          : visit(environment, link, current, reported(hook, link));
       }, gradients),
     transformUpdates: (updates) =>
       links.reduce((current, link) => {
         const { plugin } = link;
         if (plugin.transformUpdates === undefined) return current;
         return visit(
-          current,
+          environment,
           link,
+          current,
           (selected, context) => plugin.transformUpdates?.(selected, context) ?? selected,
         );
       }, updates),
@@ -174,6 +153,48 @@ export function createChain(
 }
 
 type Hook = (values: readonly Value[], context: PluginContext) => readonly Value[];
+
+/** Finds out when a plugin works, and on which of these parameters. */
+function linkOf(
+  { builder, registry }: ChainEnvironment,
+  {
+    plugin,
+    id,
+    place,
+    parameters,
+  }: Pick<Link, 'plugin' | 'id' | 'place'> & { readonly parameters: readonly string[] },
+): Link {
+  const isActive = isActiveAt(plugin);
+  const masked =
+    plugin.from !== undefined || plugin.until !== undefined || plugin.every !== undefined;
+  const flag = (step: number) => (isActive(step) ? 1 : 0);
+  const mask = masked ? stepScalar(builder, registry, `${id}.active`, 'bool', flag) : undefined;
+  const { include, exclude } = plugin;
+  return {
+    plugin,
+    id,
+    place,
+    selected: new Set(selectNames(parameters, include, exclude, describe(plugin, place))),
+    active: mask,
+    mask,
+    isActive,
+  };
+}
+
+/** Runs one hook on what it selects and merges the results. */
+function visit(
+  environment: ChainEnvironment,
+  link: Link,
+  values: readonly Value[],
+  hook: Hook,
+  metrics?: Map<string, Value>,
+): readonly Value[] {
+  const chosen = values.filter((value) => link.selected.has(value.parameter ?? ''));
+  if (chosen.length === 0) return values;
+  const results = runMasked(environment, link, chosen, hook, metrics);
+  const byParameter = new Map(chosen.map((value, i) => [value.parameter, results[i] ?? value]));
+  return values.map((value) => byParameter.get(value.parameter) ?? value);
+}
 
 /** Reports what a hook did to its gradients, where the plugin is asked to. */
 function reported(hook: Hook, { plugin, place }: Link): Hook {
@@ -192,21 +213,26 @@ function reported(hook: Hook, { plugin, place }: Link): Hook {
  *  make together, or a cut for the host. */
 function transformOf(
   plugin: GradientPlugin,
-  { builder, registry, learningRate }: ChainEnvironment,
+  environment: ChainEnvironment,
   link: Link,
 ): Hook | undefined {
-  if (plugin.transform !== undefined)
-    return (values, context) => plugin.transform?.(values, context) ?? values;
-  if (plugin.encode !== undefined && plugin.decode !== undefined)
+  const { builder, registry, learningRate } = environment;
+  const { transform, encode, decode } = plugin;
+  if (transform !== undefined)
     return (values, context) => {
-      let bytes = 0;
-      const decoded = values.map((value) => {
-        const payload = (plugin.encode as NonNullable<typeof plugin.encode>)(value, context);
-        bytes += payloadBytes(payload);
-        return (plugin.decode as NonNullable<typeof plugin.decode>)(payload, context, value);
-      });
-      context.metric('bytes', builder.op.scalar(bytes));
-      return decoded;
+      const results = transform.call(plugin, values, context);
+      if (encode !== undefined && countsBytes(environment, link)) {
+        const asked = hypothetical(createContext(environment, link, new Map()));
+        const payloads = values.map((value) => encode.call(plugin, value, asked));
+        reportBytes(context, values, payloads);
+      }
+      return results;
+    };
+  if (encode !== undefined && decode !== undefined)
+    return (values, context) => {
+      const payloads = values.map((value) => encode.call(plugin, value, context));
+      reportBytes(context, values, payloads);
+      return values.map((value, i) => decode.call(plugin, payloads[i] as Payload, context, value));
     };
   if (plugin.transformHost === undefined) return undefined;
   return (values, context) => {
@@ -229,50 +255,36 @@ function transformOf(
   };
 }
 
-const bytesPerElement: Partial<Record<DataType, number>> = {
-  float64: 8,
-  int64: 8,
-  uint64: 8,
-  float32: 4,
-  int32: 4,
-  uint32: 4,
-  float16: 2,
-  bfloat16: 2,
-  int16: 2,
-  uint16: 2,
-};
-
-/** How many bytes a payload takes on a wire. */
-export function payloadBytes(payload: Payload): number {
-  return Object.values(payload).reduce(
-    (total, { type, shape }) => total + elementCount(shape) * (bytesPerElement[type] ?? 1),
-    0,
-  );
+/** Whether anybody wants to know what a compressor would send. */
+function countsBytes({ wantsMetric }: ChainEnvironment, { id }: Link): boolean {
+  return wantsMetric(`${id}.bytes`) || wantsMetric(`${id}.bits-per-element`);
 }
 
-/** Runs a hook, checks what it returns, and masks it where the plugin rests at some steps. */
+/** Runs a hook, checks what it returns, and masks it where the plugin rests at some steps.
+ *  @param sink where its metrics go */
 function runMasked(
   environment: ChainEnvironment,
   link: Link,
   values: readonly Value[],
   hook: Hook,
+  sink: Map<string, Value> = environment.registry.metrics,
 ): readonly Value[] {
-  const { builder, registry } = environment;
+  const { builder } = environment;
   const metrics = new Map<string, Value>();
   const context = createContext(environment, link, metrics);
   const results = guarded(link, values, () => builder.scoped(link.id, () => hook(values, context)));
-  if (link.active === undefined) {
-    for (const [name, value] of metrics) registry.metrics.set(name, value);
+  if (link.mask === undefined) {
+    for (const [name, value] of metrics) sink.set(name, value);
     return results;
   }
-  const { active } = link;
+  const { mask } = link;
   const names = [...metrics.keys()];
   const idle = names.map(() => builder.op.scalar(Number.NaN));
   const chosen = builder.scoped(link.id, () =>
-    builder.op.select(active, [...results, ...metrics.values()], [...values, ...idle]),
+    builder.op.select(mask, [...results, ...metrics.values()], [...values, ...idle]),
   );
   names.forEach((name, i) => {
-    registry.metrics.set(name, chosen[results.length + i] as Value);
+    sink.set(name, chosen[results.length + i] as Value);
   });
   return tagged(values, chosen.slice(0, results.length));
 }
@@ -381,13 +393,19 @@ function createContext(
       return liveSetting(builder, registry, live, `${id}.${name}`, initial, plugin.kinds?.[name]);
     },
     apply(inner, gradients) {
-      const nested: Link = { ...link, plugin: inner, id: `${id}/${inner.id ?? inner.name}` };
+      const own = linkOf(environment, {
+        ...{ plugin: inner, id: `${id}/${inner.id ?? inner.name}`, place },
+        parameters: gradients.map((gradient) => gradient.parameter ?? ''),
+      });
+      const nested: Link = {
+        ...own,
+        active: active && own.active ? op.And(active, own.active) : (own.active ?? active),
+        isActive: (at) => link.isActive(at) && own.isActive(at),
+      };
       const hook = transformOf(inner, environment, nested);
-      if (hook === undefined) return gradients;
-      const context = createContext(environment, nested, metrics);
-      return guarded(nested, gradients, () =>
-        builder.scoped(inner.id ?? inner.name, () => hook(gradients, context)),
-      );
+      return hook === undefined
+        ? gradients
+        : visit(environment, nested, gradients, reported(hook, nested), metrics);
     },
     wait: (when, gradients) => registry.waits.push(held(when, gradients)),
     drop: (when, gradients) => registry.drops.push(held(when, gradients)),
@@ -396,11 +414,11 @@ function createContext(
       const name = `${id}.${key}`;
       if (wantsMetric(name)) metrics.set(name, op.cast(op.reshape(value, []), 'float32'));
     },
-    random({ like }) {
+    random({ like, key }) {
       const owner = `${id}/${like.parameter ?? ''}`;
       const draw = draws.get(owner) ?? 0;
-      draws.set(owner, draw + 1);
-      return uniform(op, { shape: like.shape, seed, step, key: `${owner}/${draw}` });
+      if (key === undefined) draws.set(owner, draw + 1);
+      return uniform(op, { shape: like.shape, seed, step, key: `${owner}/${key ?? draw}` });
     },
   };
 }

@@ -24,7 +24,8 @@ export interface PluginContext {
   state(key: string, options?: StateOptions): State;
   /** The value of one of the plugin's settings at this step: a float32 scalar. */
   setting(name: string): Value;
-  /** Runs another plugin inside; its state, settings and metrics nest under this plugin's id. */
+  /** Runs another plugin inside, on the gradients and at the steps that it is for; its state, settings and metrics
+   *  nest under this plugin's id. */
   apply(plugin: GradientPlugin, gradients: readonly Value[]): readonly Value[];
   /** Where true (a bool scalar), later plugins and the optimizer hold still (for these gradients). */
   wait(when: Value, gradients?: readonly Value[]): void;
@@ -38,8 +39,9 @@ export interface PluginContext {
   /** Steps done before this one: an int32 scalar. */
   readonly step: Value;
   readonly learningRate: Value;
-  /** Uniform numbers in [0, 1) of the shape of `like`, a function of seed, step, plugin and parameter. */
-  random(options: { readonly like: Value }): Value;
+  /** Uniform numbers in [0, 1) of the shape of `like`, a function of seed, step, plugin and parameter. Other ones at
+   *  every call; with a key the same whenever it is asked for: what `encode` drew, `decode` can draw again. */
+  random(options: { readonly like: Value; readonly key?: string }): Value;
 }
 
 /** A gradient on the host. `data` is this call's own copy: it may be changed in place. */
@@ -59,8 +61,14 @@ export interface HostContext {
   readonly signal: AbortSignal | undefined;
 }
 
+/** A tensor of which only the first `length` elements (an int32 scalar) are sent. */
+export interface Prefix {
+  readonly value: Value;
+  readonly length: Value;
+}
+
 /** What a compressor would send: named tensors, bit-packed. Their bytes are what a wire would carry. */
-export type Payload = Readonly<Record<string, Value>>;
+export type Payload = Readonly<Record<string, Value | Prefix>>;
 
 /** The hooks of a plugin; every one optional. */
 export interface PluginHooks {
@@ -68,7 +76,8 @@ export interface PluginHooks {
   seed?(dLoss: Value, context: PluginContext): Value;
   /** Between backward pass and optimizer: one result for each gradient, in order, of its shape and type. */
   transform?(gradients: readonly Value[], context: PluginContext): readonly Value[];
-  /** For compressors, in place of transform: one gradient to its wire form... */
+  /** For compressors, in place of transform: one gradient to its wire form... Beside a transform, which must then
+   *  give the same numbers in a faster way, it says what would be sent. */
   encode?(gradient: Value, context: PluginContext): Payload;
   /** ... and back. `like` has type, shape and parameter of the result. */
   decode?(payload: Payload, context: PluginContext, like: Value): Value;
@@ -171,6 +180,16 @@ const globList: Kind<string | readonly string[]> = {
 const identifier: Kind<string> = {
   describe: 'a text of letters, digits, - and _',
   accepts: (value): value is string => typeof value === 'string' && /^[\w#-]+$/.test(value),
+};
+
+/** For options of wrappers: the plugin inside. */
+export const gradientPlugin: Kind<GradientPlugin> = {
+  describe: 'a plugin',
+  accepts: (value): value is GradientPlugin =>
+    typeof value === 'object' &&
+    value !== null &&
+    'name' in value &&
+    typeof value.name === 'string',
 };
 
 /** Declarations of the options that every plugin has, for help texts and the command line. */

@@ -298,14 +298,19 @@ export function pluginChecks<Given>(
     });
   if (plain.transform !== undefined && plain.encode !== undefined && plain.decode !== undefined)
     checks.push({
-      name: 'gives by transform the numbers of decode after encode',
+      name: 'gives by transform the numbers of decode after encode, and counts its bytes',
       run: async () => {
         const { transform: _, ...wire } = make(given());
-        const [fast, sent] = [
-          await on((bench) => runSteps(bench, steps)),
-          await on((bench) => runSteps(bench, steps), { plugins: [wire] }),
-        ];
-        expectSame(sent, fast, 'decode after encode', sameNumber);
+        const runAndCount = async (bench: Bench) => {
+          const bytes: (number | undefined)[] = [];
+          for (const gradients of steps)
+            bytes.push((await bench.step(gradients)).metrics[`${plain.id ?? plain.name}.bytes`]);
+          return { state: bench.state(), bytes: `${bytes}` };
+        };
+        const [fast, sent] = [await on(runAndCount), await on(runAndCount, { plugins: [wire] })];
+        expectSame(sent.state, fast.state, 'decode after encode', sameNumber);
+        if (sent.bytes !== fast.bytes)
+          fail(`it reports ${fast.bytes} bytes, and sends ${sent.bytes}`);
       },
     });
   if (make.definition !== undefined)

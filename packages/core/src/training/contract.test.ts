@@ -1,12 +1,14 @@
 import { Tensor } from 'onnxruntime-node';
 import { expect, test } from 'vitest';
+import type { Op } from '../graph/builder.js';
 import { tensorOf } from '../graph/constants.js';
+import type { Value } from '../graph/value.js';
 import { container, GRADIENT_PLUGIN, nodeRuntime, RUNTIME, TrainingSession } from '../node.js';
 import type { Model } from '../onnx/ir.js';
 import { encodeModel } from '../onnx/model.js';
 import { sgd } from '../optimizers/sgd.js';
 import { constant, integer, positive, setting } from '../options/options.js';
-import type { GradientPlugin } from '../plugins/plugin.js';
+import type { GradientPlugin, Prefix } from '../plugins/plugin.js';
 import { definePlugin } from '../plugins/plugin.js';
 import type { Feeds, TrainingOptions } from './api.js';
 
@@ -147,8 +149,7 @@ const round = definePlugin({
   name: 'round',
   options: { unit: setting(positive, 0.25) },
   encode: (g, { op }, { unit }) => ({ codes: op.cast(op.Round(op.Div(g, unit)), 'int8') }),
-  decode: ({ codes }, { op }, { unit }) =>
-    op.Mul(op.cast(codes as NonNullable<typeof codes>, 'float32'), unit),
+  decode: ({ codes }, { op }, { unit }) => op.Mul(op.cast(codes as Value, 'float32'), unit),
 });
 
 function errorFeedback(compressor: GradientPlugin): GradientPlugin {
@@ -379,6 +380,75 @@ test('a compressor reports the bytes of its encoded form', async () => {
   const session = await open({ plugins: [round()] });
   const { metrics } = await session.step(batch(0));
   expect(metrics['round.bytes']).toBe(24);
+});
+
+test('a compressor with a faster transform reports what encode would send, and is not touched by it', async () => {
+  const counted = definePlugin({
+    name: 'counted',
+    options: {},
+    transform: (gradients, { state, op }) =>
+      gradients.map((g) => {
+        const sum = state('sum', { like: g });
+        return sum.set(op.Add(g, sum.value));
+      }),
+    encode(g, { state, op, metric }) {
+      const sum = state('sum', { like: g });
+      metric('never', op.scalar(1));
+      return { sum: sum.set(op.Mul(op.Add(g, sum.value), 9)) };
+    },
+    decode: ({ sum }) => sum as Value,
+  });
+  const session = await open({ plugins: [counted()] });
+  const { metrics } = await session.step(batch(0));
+  expect(metrics).toEqual({ 'counted.bytes': 96, 'counted.bits-per-element': 32 });
+  await session.step(batch(1));
+  expect(await weights(session)).toEqual(
+    await trained({ plugins: [{ ...counted(), encode: undefined }] }, batches(2)),
+  );
+});
+
+test('of a payload whose length depends on data, what is sent is counted', async () => {
+  const positives = definePlugin({
+    name: 'positives',
+    options: {},
+    encode(g, { op }) {
+      const length = op.sum(op.cast(op.Greater(g, 0), 'float32'));
+      return { all: { value: g, length: op.cast(length, 'int32') } };
+    },
+    decode: ({ all }) => (all as Prefix).value,
+  });
+  const session = await open({ plugins: [positives()] });
+  await session.runTrainStep(batch(0));
+  const gradients = [...(await session.gradients()).values()].map(({ data }) => [...data]);
+  const count = gradients.flat().filter((x) => Number(x) > 0).length;
+  const { metrics } = await (await open({ plugins: [positives()] })).step(batch(0));
+  expect(count).toBeGreaterThan(0);
+  expect(metrics['positives.bytes']).toBe(4 * count);
+});
+
+test('a plugin inside another keeps to its own parameters and steps', async () => {
+  const inner = (): GradientPlugin => ({ ...scaleBy(0), include: 'w*', from: 2, until: 4 });
+  const wrapped: GradientPlugin = {
+    name: 'outer',
+    transform: (gradients, { apply }) => apply(inner(), gradients),
+  };
+  expect(await trained({ plugins: [wrapped] })).toEqual(await trained({ plugins: [inner()] }));
+});
+
+test('random numbers with a key are the same whenever they are asked for', async () => {
+  const noise = (draw: (random: (key?: string) => Value, op: Op) => Value): GradientPlugin => ({
+    name: 'noise',
+    transform: (gradients, { op, random }) =>
+      gradients.map((g) => draw((key) => random({ like: g, ...(key && { key }) }), op)),
+  });
+  const twice = noise((random, op) => op.Sub(random('a'), random('a')));
+  const none = await trained({ plugins: [scaleBy(0)] });
+  expect(await trained({ plugins: [twice] })).toEqual(none);
+  for (const draw of [
+    noise((random, op) => op.Sub(random(), random())),
+    noise((random, op) => op.Sub(random('a'), random('b'))),
+  ])
+    expect(await trained({ plugins: [draw] })).not.toEqual(none);
 });
 
 test('a host plugin sees typed arrays, in the middle of a chain, alone and called apart', async () => {

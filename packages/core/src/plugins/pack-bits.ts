@@ -1,14 +1,10 @@
-import { elementCount, type Op, type Value } from '@gradware/core';
+import type { Op } from '../graph/builder.js';
+import { elementCount, type Value } from '../graph/value.js';
 
 /** So many codes of n bits fill n bytes exactly. */
 const group = 8;
 /** A code of at most 16 bits, moved by at most 7, touches at most this many bytes. */
 const spanned = 3;
-
-/** How many bytes `count` codes of `bits` bits take. */
-export function packedBytes(count: number, bits: number): number {
-  return Math.ceil(count / group) * bits;
-}
 
 /** Bit i · bits is the lowest bit of code i: where it begins in its group. */
 function placeOf(code: number, bits: number): { readonly byte: number; readonly shift: number } {
@@ -37,13 +33,15 @@ function lowBits(op: Op, x: Value, bits: number): Value {
   return op.Sub(x, op.Mul(op.Floor(op.Mul(x, 2 ** -bits)), 2 ** bits));
 }
 
-/** Packs whole numbers in [0, 2^bits) tightly, least significant bit first.
+/** Packs whole numbers in [0, 2^bits) tightly, least significant bit first, padded to a multiple of eight: for the
+ *  payload of a compressor.
  *  Every code is moved to its place in the bytes (a multiplication), cut into bytes, and the bytes of the eight
  *  codes of a group are put where they belong by a product with a matrix of zeros and ones; since no two codes
  *  share a bit, the sum is their union.
- *  @param codes float32, any shape
- *  @returns uint8 [packedBytes] */
-export function pack(op: Op, codes: Value, bits: number): Value {
+ *  @param codes float32, any shape; NaN and numbers out of range give codes that mean nothing
+ *  @param bits 1 to 16
+ *  @returns uint8 [⌈count / 8⌉ · bits] */
+export function packBits(op: Op, codes: Value, bits: number): Value {
   const count = elementCount(codes.shape);
   const groups = Math.ceil(count / group);
   const flat = op.reshape(codes, [count]);
@@ -60,9 +58,9 @@ export function pack(op: Op, codes: Value, bits: number): Value {
   return op.cast(op.reshape(bytes, [groups * bits]), 'uint8');
 }
 
-/** What `pack` packed.
+/** What `packBits` packed.
  *  @returns float32 of `shape` */
-export function unpack(op: Op, packed: Value, bits: number, shape: readonly number[]): Value {
+export function unpackBits(op: Op, packed: Value, bits: number, shape: readonly number[]): Value {
   const count = elementCount(shape);
   const groups = Math.ceil(count / group);
   const bytes = op.cast(op.reshape(packed, [groups, bits]), 'float32');
