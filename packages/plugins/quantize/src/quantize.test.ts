@@ -11,6 +11,10 @@ test.each(cases)('keeps to the plugin contract with %o', (options) =>
   testPlugin(quantize, { options }),
 );
 
+test.each([0, 1, 3])('keeps to it with a scale for each channel along axis %i', (axis) =>
+  testPlugin(quantize, { options: { per: 'channel', axis, bits: 5 } }),
+);
+
 type Given = Parameters<typeof quantize>[0];
 
 async function run(options: Given, steps: readonly (readonly number[])[]) {
@@ -66,6 +70,28 @@ test('gives back later what it rounded away', async () => {
     expect((sums[i] as number) + (residual?.[i] as number)).toBeCloseTo(exact, 3);
   });
   expect(residual?.some((x) => x !== 0)).toBe(true);
+});
+
+test.each([0, 1, 2])('has a scale for each slice along axis %i', async (axis) => {
+  const dims = [3, 4, 2];
+  const at = (i: number) => [Math.floor(i / 8), Math.floor(i / 2) % 4, i % 2][axis] as number;
+  const data = Array.from({ length: 24 }, (_, i) => Math.fround(Math.sin(i + 1) * 10 ** at(i)));
+  const weights = new Map([['w', float32({ dims, data })]]);
+  const plugins = [quantize({ bits: 4, per: 'channel', axis })];
+  const bench = await createBench({ plugins, weights });
+  const { gradients, metrics } = await bench.step(weights);
+  await bench.release();
+  const largest = data.map((_, i) =>
+    data.reduce((most, x, j) => (at(j) === at(i) ? Math.max(most, Math.abs(x)) : most), 0),
+  );
+  const exact = data.map((x, i) => {
+    const scale = (largest[i] as number) / 7;
+    return Math.round(x / scale) * scale;
+  });
+  [...floats(gradients.get('w') as never)].forEach((x, i) => {
+    expect(Math.abs(x - (exact[i] as number))).toBeLessThan(1e-6 * (largest[i] as number));
+  });
+  expect(metrics['quantize.bytes']).toBe(12 + 4 * (dims[axis] as number));
 });
 
 test('leaves zero at zero', async () => {
