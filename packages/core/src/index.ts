@@ -11,8 +11,11 @@ export {
   klDivergence,
   l1,
   losses,
+  lossFunction,
   mse,
   nll,
+  type OnnxLossOptions,
+  onnxLoss,
   output,
 } from './losses/index.js';
 export * from './losses/loss.js';

@@ -31,7 +31,17 @@ export async function inferTypes(
   for (const input of inputs) builder.declare(input);
   for (const [name, tensor] of graph.initializers)
     if (!builder.values.has(name)) builder.initializer(name, tensor);
-  const { stock, rest } = partition(hoistConstants(builder, graph.nodes), builder);
+  await addTyped(builder, graph.nodes, oracle);
+  return builder;
+}
+
+/** Types nodes that take what a builder has, and adds them to it. */
+export async function addTyped(
+  builder: GraphBuilder,
+  nodes: readonly Node[],
+  oracle: ShapeOracle,
+): Promise<void> {
+  const { stock, rest } = partition(hoistConstants(builder, nodes), builder);
   for (const [node, types] of await askOracle(builder, stock, oracle)) builder.add(node, types);
   for (const node of rest) {
     if (shapeRuleOf(node.opType) !== undefined && !isTrainingOnlyByName(node))
@@ -40,7 +50,6 @@ export async function inferTypes(
       for (const [own, types] of await askOracle(builder, [node], oracle)) builder.add(own, types);
     else placeByRule(builder, node);
   }
-  return builder;
 }
 
 /** Constant nodes are initializers by another name. */

@@ -4,6 +4,8 @@ import type { Options } from '../options/options.js';
 import { bceWithLogits } from './bce-with-logits.js';
 import { cosine } from './cosine.js';
 import { crossEntropy } from './cross-entropy.js';
+import { type OnnxLossOptions, onnxLoss } from './from-onnx.js';
+import { lossFunction } from './function.js';
 import { hinge } from './hinge.js';
 import { huber } from './huber.js';
 import { klDivergence } from './kl-divergence.js';
@@ -13,7 +15,21 @@ import { mse } from './mse.js';
 import { nll } from './nll.js';
 import { output } from './output.js';
 
-export { bceWithLogits, cosine, crossEntropy, hinge, huber, klDivergence, l1, mse, nll, output };
+export {
+  bceWithLogits,
+  cosine,
+  crossEntropy,
+  hinge,
+  huber,
+  klDivergence,
+  l1,
+  lossFunction,
+  mse,
+  nll,
+  type OnnxLossOptions,
+  onnxLoss,
+  output,
+};
 
 interface NamedLoss {
   readonly definition: Pick<LossDefinition<Options>, 'name' | 'description' | 'options'>;

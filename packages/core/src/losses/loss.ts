@@ -1,7 +1,7 @@
 import { GradwareError } from '../errors.js';
 import type { GraphBuilder, Op } from '../graph/builder.js';
 import type { Value } from '../graph/value.js';
-import type { DataType } from '../onnx/ir.js';
+import type { DataType, Graph } from '../onnx/ir.js';
 import { checkOptions, type Given, type Options, type Resolved } from '../options/options.js';
 
 export interface LossContext {
@@ -16,6 +16,8 @@ export interface LossContext {
 /** Appends nodes to a forward graph that end in what is minimised: a float scalar of shape []. */
 export interface Loss {
   readonly name: string;
+  /** For losses that are graphs of any ops: nodes (and initializers) to be typed and added before `build`. */
+  readonly graph?: ((context: LossContext) => Pick<Graph, 'nodes' | 'initializers'>) | undefined;
   build(context: LossContext): Value;
 }
 
@@ -51,11 +53,13 @@ const floats: ReadonlySet<DataType> = new Set<DataType>([
   'float64',
 ]);
 
+export const isFloat = (type: DataType): boolean => floats.has(type);
+
 /** The one prediction of a loss that takes one.
  *  @throws GradwareError INVALID_MODEL where the model offers none, several, or no floats */
 export function onlyPrediction(loss: string, predictions: readonly Value[]): Value {
   const [first, ...others] = predictions;
-  if (first !== undefined && others.length === 0 && floats.has(first.type)) return first;
+  if (first !== undefined && others.length === 0 && isFloat(first.type)) return first;
   const names = predictions.map(({ name, type }) => `${name} (${type})`).join(', ') || 'none';
   throw new GradwareError(
     'INVALID_MODEL',

@@ -1,8 +1,8 @@
 import { GradwareError } from '../errors.js';
 import type { GraphBuilder } from '../graph/builder.js';
-import { inferTypes, type ShapeOracle } from '../graph/infer.js';
+import { addTyped, inferTypes, type ShapeOracle } from '../graph/infer.js';
 import type { Value } from '../graph/value.js';
-import type { Loss } from '../losses/loss.js';
+import type { Loss, LossContext } from '../losses/loss.js';
 import type { Graph, Node, TensorData } from '../onnx/ir.js';
 import { frozen, isBatchNorm } from './batch-norm.js';
 import type { ParameterChoice } from './trainable.js';
@@ -52,20 +52,24 @@ export async function layForward(
     .filter((value) => value !== undefined);
   const builder = await inferTypes(bare, [...model, ...weights], oracle);
   const targets: Value[] = [];
-  const total = builder.scoped('loss', () =>
-    loss.build({
-      op: builder.op,
-      builder,
-      predictions: predictions.map((name) => builder.value(name)),
-      target: (name, type, shape) => {
-        const known = builder.values.get(name);
-        if (known !== undefined) return known;
-        const value = declareTarget(builder, own.get(name), { name, type, shape }, file);
-        targets.push(value);
-        return value;
-      },
-    }),
-  );
+  const context: LossContext = {
+    op: builder.op,
+    builder,
+    predictions: predictions.map((name) => builder.value(name)),
+    target: (name, type, shape) => {
+      const known = builder.values.get(name);
+      if (known !== undefined) return known;
+      const value = declareTarget(builder, own.get(name), { name, type, shape }, file);
+      targets.push(value);
+      return value;
+    },
+  };
+  const added = loss.graph?.(context);
+  if (added !== undefined) {
+    for (const [name, tensor] of added.initializers) builder.initializer(name, tensor);
+    await addTyped(builder, added.nodes, oracle);
+  }
+  const total = builder.scoped('loss', () => loss.build(context));
   return {
     builder,
     targets,
