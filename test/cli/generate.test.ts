@@ -1,6 +1,8 @@
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
+import { encodeModel } from '../../packages/core/src/onnx/model.js';
+import { modelWriter } from '../support/forward-models.js';
 import { digits, gradware, temporaryFolder } from './gradware.js';
 
 const folder = temporaryFolder();
@@ -43,4 +45,25 @@ test('what cannot be is refused, and nothing is written', async () => {
   expect(await refuse('--output', 'logit')).toMatch(/Did you mean logits/);
   expect(await refuse('--dim', 'batches=4')).toMatch(/There are batch/);
   expect(await refuse('--train', 'conv9.*')).toMatch(/conv9/);
+});
+
+test('a loss may be an ONNX file', async () => {
+  const { add, model } = modelWriter();
+  const logs = add('LogSoftmax', ['scores'], { axis: -1 });
+  add('Neg', [add('ReduceMean', [add('Mul', [logs, 'chances'])], { keepdims: 0 })], {}, 'loss');
+  const made = model([], [], 'loss');
+  const inputs = ['scores', 'chances'].map((name) => ({
+    name,
+    type: 'float32' as const,
+    shape: ['n', 'classes'],
+  }));
+  const file = join(folder, 'soft-labels.onnx');
+  writeFileSync(file, encodeModel({ ...made, graph: { ...made.graph, inputs } }));
+  const out = join(folder, 'soft');
+  const { code, stderr } = await gradware('generate', cnn, '--loss', file, '--out', out);
+  expect(stderr).toBe('');
+  expect(code).toBe(0);
+  const missing = await gradware('generate', cnn, '--loss', `${file}.onnx`, '--out', out);
+  expect(missing.code).toBe(1);
+  expect(missing.stderr).toMatch(/cannot be read/);
 });

@@ -31,7 +31,7 @@ export function generateCommand(context: Context, done: (code: ExitCode) => void
     .requiredOption('--out <folder>', 'where training_model.onnx and the others are written')
     .option(
       '--loss <loss>',
-      `${lossNames.join(', ')}; none where the model's output is the loss`,
+      `${lossNames.join(', ')}, or an .onnx file; none where the model's output is the loss`,
       'cross-entropy',
     )
     .option(

@@ -1,12 +1,14 @@
-import { GradwareError, type Loss, losses, nearest } from '@gradware/core';
+import { readFileSync } from 'node:fs';
+import { GradwareError, type Loss, losses, nearest, onnxLoss } from '@gradware/core';
 import { parseSpec } from './spec.js';
 import { readOptions } from './values.js';
 
 export const lossNames: readonly string[] = [...losses.keys()];
 
-/** Reads `cross-entropy`, or `huber:delta=0.5`.
- *  @throws GradwareError INVALID_OPTION */
+/** Reads `cross-entropy`, `huber:delta=0.5`, or the name of an ONNX file that is a loss.
+ *  @throws GradwareError INVALID_OPTION, FILE, and INVALID_MODEL for a file that is no loss */
 export function parseLoss(text: string): Loss {
+  if (text.endsWith('.onnx')) return onnxLoss(readLossModel(text));
   const spec = parseSpec(text);
   const factory = losses.get(spec.name);
   if (factory === undefined) {
@@ -21,4 +23,15 @@ export function parseLoss(text: string): Loss {
   }
   const given = readOptions(spec, factory.definition.options);
   return factory(given as Readonly<Record<string, never>>);
+}
+
+function readLossModel(path: string): Uint8Array {
+  try {
+    return new Uint8Array(readFileSync(path));
+  } catch (cause) {
+    throw new GradwareError('FILE', `The loss model ${path} cannot be read`, {
+      where: `--loss ${path}`,
+      cause,
+    });
+  }
 }

@@ -36,7 +36,7 @@ export function addSessionOptions(command: Command): Command {
       collectFactors,
       {},
     )
-    .option('--loss <loss>', `for a forward model: ${lossNames.join(', ')}`)
+    .option('--loss <loss>', `for a forward model: ${lossNames.join(', ')}, or an .onnx file`)
     .option(
       '--loss-input <output>',
       'for a forward model: an output that goes to the loss (repeatable; default: the first)',
