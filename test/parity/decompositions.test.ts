@@ -5,9 +5,13 @@ import {
   nameOf,
   relativeDistance,
 } from '../support/check-gradients.js';
+import { decomposed } from './further-cases.js';
 import { recurrence } from './recurrent-cases.js';
 
-const families: Readonly<Record<string, readonly GradientCase[]>> = { recurrence };
+const families: Readonly<Record<string, readonly GradientCase[]>> = {
+  decomposed,
+  recurrence,
+};
 
 describe.each(Object.entries(families))(
   "%s taken apart is what ORT's kernel computes",

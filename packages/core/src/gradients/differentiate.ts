@@ -1,11 +1,11 @@
 import { GradwareError } from '../errors.js';
 import type { GraphBuilder } from '../graph/builder.js';
 import { filled } from '../graph/constants.js';
+import { decompose, decompositionOf } from '../graph/decompose/index.js';
 import { sortNodes } from '../graph/order.js';
 import { sameShape, type Value } from '../graph/value.js';
 import type { DataType, Node } from '../onnx/ir.js';
 import { usedNames } from '../onnx/names.js';
-import { decompose, decompositionOf } from './decompose/index.js';
 import { mergeProducts } from './merge-products.js';
 import type { Values } from './rule.js';
 import { gradientRuleOf, isDifferentiable, takesGradientOf } from './rules/index.js';

@@ -5,13 +5,16 @@ import { arithmetic } from './arithmetic.js';
 import { classification } from './classification.js';
 import { convolutions } from './convolution.js';
 import { dropout } from './dropout.js';
+import { einsums } from './einsum.js';
 import { indexing } from './indexing.js';
 import { layout } from './layout.js';
+import { lpPooling } from './lp-pooling.js';
 import { normalization } from './normalization.js';
 import { pooling } from './pooling.js';
 import { products } from './products.js';
 import { reductions } from './reductions.js';
 import { resizing } from './resize.js';
+import { scattering } from './scatter.js';
 
 const gradientRules: GradientRules = {
   ...activations,
@@ -19,13 +22,16 @@ const gradientRules: GradientRules = {
   ...classification,
   ...convolutions,
   ...dropout,
+  ...einsums,
   ...indexing,
   ...layout,
+  ...lpPooling,
   ...normalization,
   ...pooling,
   ...products,
   ...reductions,
   ...resizing,
+  ...scattering,
 };
 
 /** ONNX's own domain, and ORT's, whose ops bear names of their own. */

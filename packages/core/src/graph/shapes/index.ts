@@ -1,4 +1,5 @@
 import { computeShapes } from './compute.js';
+import { einsumShapes } from './einsum.js';
 import { elementwiseShapes } from './elementwise.js';
 import { recurrentShapes } from './recurrent.js';
 import type { ShapeRule } from './rule.js';
@@ -10,6 +11,7 @@ export const shapeRules = {
   ...elementwiseShapes,
   ...tensorShapes,
   ...computeShapes,
+  ...einsumShapes,
   ...recurrentShapes,
   ...trainingShapes,
 } satisfies Record<string, ShapeRule>;

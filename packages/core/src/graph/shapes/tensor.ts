@@ -205,6 +205,7 @@ export const tensorShapes = {
   ArgMin: argument,
   Reshape: reshape,
   Resize: resize,
+  ReverseSequence: like(0),
   Squeeze: squeeze,
   Unsqueeze: unsqueeze,
   Concat: concat,

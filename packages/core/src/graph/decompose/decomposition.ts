@@ -1,7 +1,10 @@
-import type { GraphBuilder, Op } from '../../graph/builder.js';
-import type { PlainAttributes, Value } from '../../graph/value.js';
 import type { Node } from '../../onnx/ir.js';
-import type { Values } from '../rule.js';
+import type { GraphBuilder, Op } from '../builder.js';
+import type { PlainAttributes, Value } from '../value.js';
+
+/** Inputs of a node, so that decompositions can destructure them. An optional one that the node leaves out is undefined
+ *  at run time: a decomposition that meets optional inputs asks `has(i)` first. */
+export type Values = readonly [Value, Value, Value, Value, Value, Value, Value, Value, ...Value[]];
 
 /** What a decomposition sees of the node that it takes apart. */
 export interface DecompositionContext {

@@ -1,7 +1,7 @@
 import { GradwareError } from '../../errors.js';
-import type { Op } from '../../graph/builder.js';
-import type { PlainAttributes, Value } from '../../graph/value.js';
 import type { Node } from '../../onnx/ir.js';
+import type { Op } from '../builder.js';
+import type { PlainAttributes, Value } from '../value.js';
 
 /** An activation of a recurrent op, and how many of its numbers come from `activation_alpha` and `activation_beta`. */
 interface Kind {

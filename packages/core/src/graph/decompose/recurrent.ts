@@ -1,5 +1,5 @@
-import type { Op } from '../../graph/builder.js';
-import { float, int, text, type Value } from '../../graph/value.js';
+import type { Op } from '../builder.js';
+import { float, int, text, type Value } from '../value.js';
 import { type Activation, activationsOf, isUniform } from './activations.js';
 import { type DecompositionContext, decompositions } from './decomposition.js';
 

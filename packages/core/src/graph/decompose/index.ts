@@ -1,10 +1,10 @@
-import type { GraphBuilder } from '../../graph/builder.js';
 import type { Node } from '../../onnx/ir.js';
-import type { Values } from '../rule.js';
-import type { Decomposition, Decompositions } from './decomposition.js';
+import type { GraphBuilder } from '../builder.js';
+import type { Decomposition, Decompositions, Values } from './decomposition.js';
+import { normalization } from './normalization.js';
 import { recurrent } from './recurrent.js';
 
-const table: Decompositions = { ...recurrent };
+const table: Decompositions = { ...normalization, ...recurrent };
 
 /** ONNX's own domain, and ORT's. */
 const domains: ReadonlySet<string> = new Set(['', 'com.microsoft']);

@@ -1,0 +1,29 @@
+import { float, int, ints, normalizeAxis } from '../value.js';
+import { decompositions } from './decomposition.js';
+
+export const normalization = decompositions({
+  MeanVarianceNormalization({ op, x: [x], attributes }) {
+    const axes = (ints(attributes, 'axes') ?? [0, 2, 3]).map((axis) =>
+      normalizeAxis(axis, x.shape.length),
+    );
+    const centred = op.Sub(x, op.mean(x, axes, true));
+    const variance = op.mean(op.Mul(centred, centred), axes, true);
+    return [op.Div(centred, op.Add(op.Sqrt(variance), 1e-9))];
+  },
+  /** x / (bias + α · mean of x² over neighbouring channels)^β, with zeros beyond the first and the last channel. */
+  LRN({ op, x: [x], attributes }) {
+    const size = int(attributes, 'size', 1);
+    const [batch = 0, channels = 0, ...spatial] = x.shape;
+    const pixels = spatial.reduce((product, dim) => product * dim, 1);
+    const before = Math.floor((size - 1) / 2);
+    const squares = op.reshape(op.Mul(x, x), [batch, 1, channels, pixels]);
+    const means = op.AveragePool(squares, {
+      kernel_shape: [size, 1],
+      pads: [before, 0, size - 1 - before, 0],
+      count_include_pad: 1,
+    });
+    const scaled = op.Mul(op.reshape(means, x.shape), float(attributes, 'alpha', 1e-4));
+    const base = op.Add(scaled, float(attributes, 'bias', 1));
+    return [op.Mul(x, op.Pow(base, -float(attributes, 'beta', 0.75)))];
+  },
+});

@@ -1,0 +1,108 @@
+import type { Attributes } from '../../packages/core/src/graph/value.js';
+import { fixed, type GradientCase, ints } from '../support/check-gradients.js';
+
+type Inputs = GradientCase['inputs'];
+
+function one(
+  op: string,
+  inputs: Inputs,
+  attributes: Attributes = {},
+  extra: Partial<GradientCase> = {},
+) {
+  return { op, inputs, attributes, ...extra } satisfies GradientCase;
+}
+
+const equations: readonly (readonly [string, ...(readonly number[])[]])[] = [
+  ['ij,jk->ik', [2, 3], [3, 4]],
+  ['ij,jk', [2, 3], [3, 4]],
+  ['ij->ji', [2, 3]],
+  ['ij->i', [2, 3]],
+  ['ij->', [2, 3]],
+  ['ba', [2, 3]],
+  ['ii->i', [3, 3]],
+  ['ii->', [3, 3]],
+  ['iij->ij', [3, 3, 2]],
+  ['ii,ij->j', [3, 3], [3, 2]],
+  ['i,j->ij', [2], [3]],
+  ['i,i->', [3], [3]],
+  ['ij,kl->ik', [2, 3], [4, 2]],
+  ['bij,bjk->bik', [2, 3, 4], [2, 4, 2]],
+  ['bhqd,bhkd->bhqk', [1, 2, 3, 4], [1, 2, 2, 4]],
+  ['...ij,...jk->...ik', [2, 3, 4], [2, 4, 2]],
+  ['...ij,...jk', [2, 1, 2, 3], [1, 4, 3, 2]],
+  ['...i->...', [2, 3, 4]],
+  ['i...->...', [2, 3, 4]],
+  ['ij,jk,kl->il', [2, 3], [3, 2], [2, 4]],
+  ['a b , b c -> c a', [2, 3], [3, 4]],
+  ['ij,ij->ij', [2, 3], [2, 3]],
+  ['ij,jk->ik', [1, 1], [1, 1]],
+];
+
+export const einsum: readonly GradientCase[] = equations.map(([equation, ...shapes]) =>
+  one('Einsum', shapes, { equation }),
+);
+
+const pools: readonly Attributes[] = [
+  { kernel_shape: [2, 3] },
+  { kernel_shape: [2, 2], strides: [2, 2] },
+  { kernel_shape: [3, 3], pads: [1, 1, 1, 1], strides: [2, 1] },
+  { kernel_shape: [3, 2], auto_pad: 'SAME_UPPER', strides: [2, 2] },
+  { kernel_shape: [3, 2], auto_pad: 'SAME_LOWER' },
+  { kernel_shape: [2, 2], dilations: [2, 1] },
+  { kernel_shape: [3, 3], strides: [2, 2], ceil_mode: 1 },
+];
+
+/** In float32 a difference is taken over a distance that |x| may turn within. */
+const awayFromKink = (p: number | undefined): Partial<GradientCase> =>
+  p === 1 ? { range: [-2, -0.1] } : {};
+
+export const norms: readonly GradientCase[] = [
+  ...pools.flatMap((a) =>
+    [undefined, 1, 2, 3].map((p) => one('LpPool', [[2, 3, 6, 5]], { ...a, p }, awayFromKink(p))),
+  ),
+  one('LpPool', [[1, 2, 7]], { kernel_shape: [3] }),
+  one('LpPool', [[1, 2, 4, 3, 4]], { kernel_shape: [2, 2, 2] }),
+  ...[undefined, 1, 3].flatMap((p) => [
+    one('GlobalLpPool', [[2, 3, 4, 5]], { p }, awayFromKink(p)),
+    one('GlobalLpPool', [[2, 3, 4]], { p }, awayFromKink(p)),
+  ]),
+];
+
+export const decomposed: readonly GradientCase[] = [
+  one('MeanVarianceNormalization', [[2, 3, 4, 5]]),
+  one('MeanVarianceNormalization', [[2, 3, 4, 5]], { axes: [0, 1, 2, 3] }),
+  one('MeanVarianceNormalization', [[2, 3, 4]], { axes: [-1] }),
+  ...[1, 3, 5, 9].map((size) =>
+    one('LRN', [[2, 5, 3, 2]], { size, alpha: 0.3, beta: 0.6, bias: 1.5 }),
+  ),
+  one('LRN', [[1, 4, 3, 3]], { size: 3 }),
+];
+
+const reductions = ['mul', 'max', 'min'];
+const places = fixed('int64', [0, 2, 0, 1, 0, 0], [3, 2]);
+
+export const sequences: readonly GradientCase[] = [
+  one('ReverseSequence', [[4, 3, 2], ints(4, 1, 3)]),
+  one('ReverseSequence', [[3, 4], ints(2, 4, 1)], { batch_axis: 0, time_axis: 1 }),
+  ...reductions.flatMap((reduction) => [
+    one('ScatterElements', [[3, 4], places, [3, 2]], { axis: 1, reduction }),
+    one('ScatterElements', [[3, 4], places, [3, 2]], { axis: 0, reduction }),
+    one('ScatterND', [[4, 3], fixed('int64', [2, 0, 2], [3, 1]), [3, 3]], { reduction }),
+    one('ScatterND', [[4, 3], fixed('int64', [2, 0, 0, 1, 2, 0], [3, 2]), [3]], { reduction }),
+  ]),
+];
+
+/** Ops taken apart that ORT's kernel refuses as they are. */
+export const beyondKernels: readonly GradientCase[] = [2, 4].map((size) =>
+  one('LRN', [[2, 5, 3, 2]], { size, alpha: 0.3 }),
+);
+
+/** Factors of zero, whose gradient is the product of the others. */
+export const zeroFactors: readonly GradientCase[] = [
+  one('ScatterElements', [fixed('float', [0, 2, 3]), fixed('int64', [0, 1, 1]), [3]], {
+    reduction: 'mul',
+  }),
+  one('ScatterElements', [[3], fixed('int64', [0, 1, 1]), fixed('float', [2, 0, 3])], {
+    reduction: 'mul',
+  }),
+];
