@@ -1,58 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import {
-  compareWithOrt,
-  type GradientCase,
-  nameOf,
-  relativeDistance,
-  usesTrainingOps,
-} from '../support/check-gradients.js';
+import { compareWithOrt, nameOf, relativeDistance } from '../support/check-gradients.js';
 import * as families from './gradient-cases.js';
-
-const listed = (checked: GradientCase, name: string) => {
-  const value = checked.attributes?.[name];
-  return Array.isArray(value) ? (value as readonly number[]) : [];
-};
-
-/** Where ORT 1.19.2's own kernels cannot serve as a referee. */
-const outOfReach: readonly {
-  readonly because: string;
-  readonly holds: (c: GradientCase) => boolean;
-}[] = [
-  {
-    because: 'its AveragePoolGrad knows neither ceil_mode nor dilations, and assigns in 3-D',
-    holds: (c) =>
-      c.op === 'AveragePool' &&
-      (c.attributes?.ceil_mode === 1 ||
-        c.attributes?.dilations !== undefined ||
-        (listed(c, 'kernel_shape').length === 3 && listed(c, 'strides').length === 0)),
-  },
-  {
-    because: 'its GatherNDGrad reads a wrong shape where pointers have 32 bits',
-    holds: (c) => c.op === 'GatherND',
-  },
-  {
-    because: 'its SliceGrad does not run backwards',
-    holds: (c) => c.op === 'Slice' && nameOf(c).includes('int64(-1'),
-  },
-  {
-    because: 'its Dropout draws a mask of its own',
-    holds: (c) => c.op === 'Dropout',
-  },
-  {
-    because: 'it refuses matrices without elements',
-    holds: (c) =>
-      /MatMul|Gemm/.test(c.op) && c.inputs.some((x) => Array.isArray(x) && x.includes(0)),
-  },
-];
+import { isRefereedByOrt } from './ort-referee.js';
 
 const refereed = Object.entries(families)
   .map(([family, cases]) => ({
     family,
-    cases: cases
-      .filter(
-        (checked) => usesTrainingOps(checked) && outOfReach.every(({ holds }) => !holds(checked)),
-      )
-      .map((checked) => ({ name: nameOf(checked), checked })),
+    cases: cases.filter(isRefereedByOrt).map((checked) => ({ name: nameOf(checked), checked })),
   }))
   .filter(({ cases }) => cases.length > 0);
 

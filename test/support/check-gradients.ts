@@ -7,7 +7,7 @@ import {
 } from '../../packages/core/src/graph/builder.js';
 import { numbersOf, tensorOf } from '../../packages/core/src/graph/constants.js';
 import { isTrainingOp } from '../../packages/core/src/graph/dialect.js';
-import { prune } from '../../packages/core/src/graph/order.js';
+import { blankUnusedOutputs, prune } from '../../packages/core/src/graph/order.js';
 import {
   type Attributes,
   elementCount,
@@ -16,8 +16,11 @@ import {
   type Value,
 } from '../../packages/core/src/graph/value.js';
 import { lower } from '../../packages/core/src/lowering/lower.js';
+import type { Provider } from '../../packages/core/src/lowering/rule.js';
 import type { Node, TensorData, ValueInfo } from '../../packages/core/src/onnx/ir.js';
 import { encodeModel } from '../../packages/core/src/onnx/model.js';
+import { sinkSelects } from '../../packages/core/src/step/sink.js';
+import { usedNames } from '../../packages/core/src/onnx/names.js';
 import { loadOrtTraining, type OrtTensor } from './ort-training.js';
 
 export type Precision = 'float64' | 'float32';
@@ -52,6 +55,8 @@ export interface GradientCase {
   readonly range?: readonly [number, number];
   /** How many outputs the node names; by default all that its shape rule knows. */
   readonly outputs?: number;
+  /** The shapes of its outputs, where no rule tells them. */
+  readonly types?: readonly (readonly number[])[];
   /** float32 where a kernel takes doubles and rounds them to floats inside. */
   readonly precision?: 'float32';
 }
@@ -120,7 +125,7 @@ function compile(checked: GradientCase, precision: Precision): Compiled {
     values.push(Array.from({ length: elementCount(input) }, draw));
     return value;
   });
-  const named = forward(checked, builder, operands);
+  const named = forward(checked, builder, operands, precision);
   const outputs = named.filter((output) => output.type.startsWith('float'));
   const weights = outputs.map(({ shape }) =>
     Array.from({ length: elementCount(shape) }, () => 0.5 + random()),
@@ -153,15 +158,19 @@ function compile(checked: GradientCase, precision: Precision): Compiled {
 }
 
 function forward(
-  { op, build, attributes = {}, domain, outputs }: GradientCase,
+  { op, build, attributes = {}, domain, outputs, types }: GradientCase,
   builder: GraphBuilder,
   operands: readonly Operand[],
+  precision: Precision,
 ): readonly Value[] {
   if (build !== undefined) return [build(builder.op, operands as readonly Value[])];
   const plain = Object.entries(attributes).flatMap(([name, value]) =>
     value === undefined ? [] : [[name, toAttribute(name, value)] as const],
   );
-  const options = domain === undefined ? {} : { domain };
+  const options = {
+    ...(domain === undefined ? {} : { domain }),
+    ...(types && { types: types.map((shape) => ({ type: precision, shape })) }),
+  };
   const made = builder.emit(op, operands, Object.fromEntries(plain), options);
   return trimOutputs(builder, made, outputs);
 }
@@ -180,7 +189,7 @@ function encode(
   nodes: readonly Node[],
   outputs: readonly Value[],
 ): Uint8Array {
-  const used = new Set(nodes.flatMap((node) => node.inputs));
+  const used = new Set(nodes.flatMap(usedNames));
   const info = ({ name, type, shape }: Value): ValueInfo => ({ name, type, shape });
   return encodeModel({
     graph: {
@@ -213,14 +222,17 @@ function encode(
   });
 }
 
-function lowered(compiled: Compiled, outputs: readonly Value[]): readonly Node[] {
+function lowered(
+  compiled: Compiled,
+  outputs: readonly Value[],
+  provider: Provider = 'cpu',
+): readonly Node[] {
   const { builder, random } = compiled;
   const drawn = new Map<string, Value>();
-  return lower(
-    builder,
-    outputs.map((output) => output.name),
-    {
-      provider: 'cpu',
+  const names = outputs.map((output) => output.name);
+  return sinkSelects(
+    lower(builder, names, {
+      provider,
       random(shape, key) {
         const known = drawn.get(key);
         if (known !== undefined) return known;
@@ -229,8 +241,29 @@ function lowered(compiled: Compiled, outputs: readonly Value[]): readonly Node[]
         drawn.set(key, value);
         return value;
       },
-    },
+    }),
+    names,
   );
+}
+
+/** What a case consists of, without running it. */
+export interface Laid {
+  /** The nodes whose gradient is checked. */
+  readonly forward: readonly Node[];
+  /** Forward and backward, as a provider gets them. */
+  readonly nodes: readonly Node[];
+  readonly typeOf: (name: string) => string | undefined;
+}
+
+export function layCase(checked: GradientCase, provider: Provider): Laid {
+  const compiled = compile(checked, 'float32');
+  const { builder, outputs, gradients, whole } = compiled;
+  const wanted = [...outputs, ...gradients];
+  const nodes = blankUnusedOutputs(
+    lowered(compiled, wanted, provider),
+    wanted.map(({ name }) => name),
+  );
+  return { forward: whole, nodes, typeOf: (name) => builder.values.get(name)?.type };
 }
 
 type Numbers = readonly (readonly number[])[];
