@@ -79,6 +79,7 @@ function renderInspection(found: Inspection, terminal: Terminal): string {
     ),
     title('ops'),
     renderTable(found.ops.map(describeOp)),
+    ...(found.cuts.length > 0 ? [title('no gradient comes back'), describeCuts(found)] : []),
     verdict(found, terminal),
   ].join('');
 }
@@ -101,13 +102,25 @@ function describeOp({ op, domain, count, gradient, runs, refused }: OpUse): read
   return [String(count).padStart(4), domain === '' ? op : `${domain}.${op}`, where];
 }
 
-function verdict({ ops, parameters }: Inspection, terminal: Terminal): string {
+/** Parameters that the loss depends on through whole numbers or steps only. */
+function describeCuts({ cuts }: Inspection): string {
+  const reasons = { integer: 'makes whole numbers', flat: 'is flat' } as const;
+  return renderTable(
+    cuts.map(({ parameter, nodes }) => [
+      parameter,
+      nodes.map(({ node, op, why }) => `${op} ${node} ${reasons[why]}`).join(', '),
+    ]),
+  );
+}
+
+function verdict({ ops, parameters, unreachable }: Inspection, terminal: Terminal): string {
   const named = (list: readonly OpUse[]) => list.map(({ op }) => op).join(', ');
   const underived = ops.filter(({ gradient }) => gradient === 'missing');
   const stuck = ops.filter(({ runs }) => !runs);
   const problems = [
     ...(parameters.some(({ trains }) => trains) ? [] : ['nothing in it trains']),
     ...(underived.length > 0 ? [`no gradient is known for ${named(underived)}`] : []),
+    ...(unreachable.length > 0 ? [`no gradient reaches ${unreachable.join(', ')}`] : []),
     ...(stuck.length > 0 ? [`ONNX Runtime cannot run ${named(stuck)}`] : []),
   ];
   return problems.length === 0

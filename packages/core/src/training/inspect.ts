@@ -1,12 +1,12 @@
 import { parseTrainingModel } from '../artifacts/training-model.js';
-import { gradientRuleOf, isDifferentiable } from '../gradients/rules/index.js';
-import { sortNodes } from '../graph/order.js';
+import { gradientRuleOf } from '../gradients/rules/index.js';
+import { decompositionOf } from '../graph/decompose/index.js';
 import { upgradeModel } from '../graph/upgrade.js';
 import { canLower } from '../lowering/lower.js';
-import type { DataType, Graph, Model, Node, ValueInfo } from '../onnx/ir.js';
-import { usedNames } from '../onnx/names.js';
+import type { DataType, Model, Node, ValueInfo } from '../onnx/ir.js';
 import type { FileAccess } from '../runtime/runtime.js';
 import type { ArtifactFiles, TrainingOptions } from './api.js';
+import { type Cut, gradientPaths } from './gradient-paths.js';
 import {
   findArtifacts,
   isArtifactFiles,
@@ -14,7 +14,12 @@ import {
   readModel,
   type Trainable,
 } from './load.js';
-import { chooseParameters, evaluationExportWarnings, type ParameterChoice } from './trainable.js';
+import {
+  chooseParameters,
+  evaluationExportWarnings,
+  notReached,
+  type ParameterChoice,
+} from './trainable.js';
 
 /** How often an op is used, and what Gradware can do with it. */
 export interface OpUse {
@@ -30,6 +35,12 @@ export interface OpUse {
   readonly refused: readonly string[];
 }
 
+/** Why no gradient comes back to a parameter. */
+export interface ParameterCut {
+  readonly parameter: string;
+  readonly nodes: readonly Cut[];
+}
+
 /** What Gradware sees in a model. */
 export interface Inspection {
   readonly kind: 'artifacts' | 'forward';
@@ -40,6 +51,10 @@ export interface Inspection {
   readonly outputs: readonly ValueInfo[];
   readonly parameters: readonly ParameterChoice[];
   readonly ops: readonly OpUse[];
+  /** Parameters that would train and that no gradient reaches: training them is refused. */
+  readonly unreachable: readonly string[];
+  /** Parameters that the loss depends on, but only through nodes that let no gradient through. */
+  readonly cuts: readonly ParameterCut[];
   readonly warnings: readonly string[];
 }
 
@@ -73,7 +88,13 @@ function inspectForward(model: Model, file: string, options: InspectOptions): In
     options.frozenParams,
   );
   const trained = parameters.filter(({ trains }) => trains).map(({ name }) => name);
-  const needing = nodesWithGradient(graph, trained, predictions);
+  const asked = parameters.flatMap(({ name, why }) =>
+    trained.includes(name) || why === notReached ? [name] : [],
+  );
+  const { onPath, unreachable } = gradientPaths(graph, trained, predictions, asked);
+  const cuts = [...unreachable].flatMap(([parameter, nodes]) =>
+    nodes.length > 0 ? [{ parameter, nodes }] : [],
+  );
   return {
     kind: 'forward',
     file,
@@ -83,9 +104,11 @@ function inspectForward(model: Model, file: string, options: InspectOptions): In
     outputs: model.graph.outputs,
     parameters,
     ops: countOps(graph.nodes, (node) => {
-      if (!needing.has(node)) return 'not needed';
-      return gradientRuleOf(node) === undefined ? 'missing' : 'known';
+      if (!onPath.has(node)) return 'not needed';
+      return hasGradient(node) ? 'known' : 'missing';
     }),
+    unreachable: [...unreachable.keys()].filter((name) => trained.includes(name)),
+    cuts,
     warnings: evaluationExportWarnings(model.graph),
   };
 }
@@ -112,29 +135,15 @@ async function inspectArtifacts(files: FileAccess, given: ArtifactFiles): Promis
       why: trained.has(name) ? 'the artifacts have its gradient' : 'the artifacts have no gradient',
     })),
     ops: countOps(parsed.graph.nodes, () => 'not needed'),
+    unreachable: [],
+    cuts: [],
     warnings: [],
   };
 }
 
-/** Nodes between a trained parameter and the loss. Needs names alone: what is not a float falls out later. */
-function nodesWithGradient(
-  graph: Graph,
-  trained: readonly string[],
-  predictions: readonly string[],
-): ReadonlySet<Node> {
-  const sorted = sortNodes(graph.nodes).filter(({ opType }) => isDifferentiable(opType));
-  const depends = new Set(trained);
-  for (const node of sorted)
-    if (usedNames(node).some((name) => depends.has(name)))
-      for (const output of node.outputs) depends.add(output);
-  const wanted = new Set(predictions);
-  const found = new Set<Node>();
-  for (const node of [...sorted].reverse()) {
-    if (!node.outputs.some((output) => wanted.has(output) && depends.has(output))) continue;
-    found.add(node);
-    for (const name of usedNames(node)) if (depends.has(name)) wanted.add(name);
-  }
-  return found;
+/** By a rule, or taken apart into nodes that have one. */
+function hasGradient(node: Node): boolean {
+  return gradientRuleOf(node) !== undefined || decompositionOf(node) !== undefined;
 }
 
 const severity = ['not needed', 'known', 'missing'] as const;

@@ -1,10 +1,10 @@
-import { isDifferentiable } from '../gradients/rules/index.js';
 import { sortNodes } from '../graph/order.js';
 import { elementCount } from '../graph/value.js';
 import type { DataType, Graph, Node } from '../onnx/ir.js';
 import { usedNames } from '../onnx/names.js';
 import { selectNames } from '../plugins/match.js';
 import { type BatchNormMode, isBatchNorm, isTraining } from './batch-norm.js';
+import { letsThrough } from './gradient-paths.js';
 
 /** Why a parameter is trained, or is not. */
 export interface ParameterChoice {
@@ -36,11 +36,14 @@ function roleOf(node: Node, i: number): string | undefined {
   return notWeights[node.opType]?.[i];
 }
 
+/** Why a weight does not train that no gradient would reach. */
+export const notReached = 'the loss does not depend on it';
+
 /** Values that the loss can reach backward through differentiable edges, without knowing any shape. */
 function reachable(graph: Graph, targets: readonly string[]): ReadonlySet<string> {
   const found = new Set(targets);
   for (const node of [...sortNodes(graph.nodes)].reverse()) {
-    if (!isDifferentiable(node.opType) || !node.outputs.some((name) => found.has(name))) continue;
+    if (!node.outputs.some((name, i) => found.has(name) && letsThrough(node, i))) continue;
     node.inputs.forEach((name, i) => {
       if (name !== '' && (roleOf(node, i) === undefined || node.opType === 'Pow')) found.add(name);
     });
@@ -80,7 +83,7 @@ export function chooseParameters(
     const roles = (uses.get(name) ?? []).map(({ node, i }) => roleOf(node, i));
     if (roles.length > 0 && roles.every((role) => role !== undefined))
       return [false, `used as ${roles[0]}`];
-    if (!reached.has(name)) return [false, 'the loss does not depend on it'];
+    if (!reached.has(name)) return [false, notReached];
     if (size <= 1) return [false, 'a single number'];
     return [true, 'a weight that the loss depends on'];
   }
