@@ -1,0 +1,15 @@
+import { definePlugin, nonNegative, setting } from '@gradware/core';
+
+/** Adds the (sub)gradient of an L1 penalty λ · ‖w‖₁ to every gradient.
+ *  g ← g + λ · sign(w)   (Tibshirani 1996; 0 where a weight is 0, as torch.sign)
+ *  Weights become small, but seldom exactly zero: they step over it. */
+export const l1 = definePlugin({
+  name: 'l1',
+  description: 'Adds the gradient of an L1 penalty on the weights.',
+  role: 'regularise',
+  options: { lambda: setting(nonNegative, 1e-5, 'strength of the penalty') },
+  transform: (gradients, { op, parameter }, { lambda }) =>
+    gradients.map((gradient) =>
+      op.Add(gradient, op.Mul(op.Sign(parameter(gradient)), op.cast(lambda, gradient.type))),
+    ),
+});
