@@ -1,0 +1,28 @@
+import { definePlugin, type Kind, nonNegative, setting, type Value } from '@gradware/core';
+
+const share: Kind<number> = {
+  describe: 'a number from 0 to 1',
+  accepts: (value): value is number => typeof value === 'number' && value >= 0 && value <= 1,
+};
+
+/** Adds the (sub)gradient of an elastic net penalty λ · (ρ · ‖w‖₁ + (1 - ρ) / 2 · ‖w‖²) to every gradient.
+ *  g ← g + λ · (ρ · sign(w) + (1 - ρ) · w)   (Zou and Hastie 2005; λ and ρ as alpha and l1_ratio of scikit-learn)
+ *  With ρ = 1 it is an L1 penalty, with ρ = 0 an L2 penalty. */
+export const elastic = definePlugin({
+  name: 'elastic',
+  description: 'Adds the gradient of an elastic net penalty (L1 and L2) on the weights.',
+  role: 'regularise',
+  options: {
+    lambda: setting(nonNegative, 1e-4, 'strength of the penalty'),
+    l1Ratio: setting(share, 0.5, 'ρ: how much of it is L1'),
+  },
+  transform(gradients, { op, parameter }, { lambda, l1Ratio }) {
+    const [ofSign, ofWeight] = [op.Mul(lambda, l1Ratio), op.Mul(lambda, op.Sub(1, l1Ratio))];
+    return gradients.map((gradient) => {
+      const as = (value: Value) => op.cast(value, gradient.type);
+      const weight = parameter(gradient);
+      const penalty = op.Add(op.Mul(op.Sign(weight), as(ofSign)), op.Mul(weight, as(ofWeight)));
+      return op.Add(gradient, penalty);
+    });
+  },
+});
