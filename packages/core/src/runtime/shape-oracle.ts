@@ -59,11 +59,18 @@ export function createShapeOracle(runtime: Runtime, opset: number): ShapeOracle 
           return [name, toTensor(runtime.Tensor, zeros)];
         }),
       );
-      const results = await session.run(feeds);
       const found = new Map<string, TensorType>();
-      for (const [name, value] of Object.entries(results))
-        if ('dims' in value) found.set(name, { type: value.type as DataType, shape: value.dims });
-      await session.release();
+      try {
+        for (const [name, value] of Object.entries(await session.run(feeds)))
+          if ('dims' in value) found.set(name, { type: value.type as DataType, shape: value.dims });
+      } catch (cause) {
+        const reason = cause instanceof Error ? cause.message : String(cause);
+        throw new GradwareError('INVALID_MODEL', `ONNX Runtime cannot run the model: ${reason}`, {
+          cause,
+        });
+      } finally {
+        await session.release();
+      }
       return found;
     },
   };

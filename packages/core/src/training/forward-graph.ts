@@ -1,7 +1,7 @@
 import { GradwareError } from '../errors.js';
 import type { GraphBuilder } from '../graph/builder.js';
 import { addTyped, inferTypes, type ShapeOracle } from '../graph/infer.js';
-import type { Value } from '../graph/value.js';
+import { elementCount, type Value } from '../graph/value.js';
 import type { Loss, LossContext } from '../losses/loss.js';
 import type { Graph, Node, TensorData } from '../onnx/ir.js';
 import { frozen, isBatchNorm } from './batch-norm.js';
@@ -50,7 +50,9 @@ export async function layForward(
   const model = fedInputs(graph)
     .map(({ name }) => own.get(name))
     .filter((value) => value !== undefined);
+  requireSizes(model, file);
   const builder = await inferTypes(bare, [...model, ...weights], oracle);
+  requireSizes(builder.values.values(), file);
   const targets: Value[] = [];
   const context: LossContext = {
     op: builder.op,
@@ -77,6 +79,22 @@ export async function layForward(
     loss: namedLoss(builder, total),
     inputs: [...model, ...targets],
   };
+}
+
+/** What a tensor may have at most: kernels count in 32 bits. */
+const mostElements = 2 ** 31 - 1;
+
+function requireSizes(values: Iterable<Value>, file: string): void {
+  for (const { name, shape } of values)
+    if (elementCount(shape) > mostElements)
+      throw new GradwareError(
+        'UNSUPPORTED',
+        `A value of ${elementCount(shape)} elements is too large: 2^31 - 1 is the most`,
+        {
+          where: `${file}, value "${name}" of shape [${shape}]`,
+          remedy: 'Take smaller batches, or export the model with smaller dimensions.',
+        },
+      );
 }
 
 /** The inputs of a graph that have no value of their own. */
