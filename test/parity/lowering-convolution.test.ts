@@ -44,7 +44,10 @@ const geometries: readonly Geometry[] = [
   { x: [2, 4, 10], w: [4, 1, 4], attributes: { group: 4, pads: [1, 2] } },
   { x: [2, 2, 5, 4, 6], w: [3, 2, 2, 2, 2], attributes: { pads: [1, 0, 0, 0, 1, 1] } },
   { x: [1, 2, 5, 5, 6], w: [3, 2, 3, 2, 2], attributes: { strides: [2, 1, 2] } },
-  // Many channels: the weight gradient takes another form.
+  // Many channels: both gradients take other forms.
+  { x: [2, 32, 6, 7], w: [33, 32, 3, 3], attributes: { pads: [1, 2, 0, 1] } },
+  { x: [2, 33, 7, 7], w: [32, 33, 3, 2], attributes: { dilations: [2, 1], pads: [2, 1, 1, 0] } },
+  { x: [2, 32, 9], w: [32, 32, 3], attributes: { pads: [4, 1] } },
   { x: [2, 16, 6, 7], w: [4, 16, 3, 3], attributes: { pads: [1, 1, 1, 1] } },
   { x: [2, 17, 8, 9], w: [4, 17, 3, 2], attributes: { strides: [3, 2], pads: [0, 1, 1, 0] } },
   { x: [2, 16, 9, 9], w: [4, 16, 3, 3], attributes: { dilations: [2, 1], pads: [2, 1, 0, 1] } },

@@ -3,7 +3,8 @@ import { tensorOf } from '../../graph/constants.js';
 import { type Window, windowOf } from '../../graph/shapes/compute.js';
 import { elementCount, int, ints, type Value } from '../../graph/value.js';
 import { type LoweringContext, lowerings, type Producer } from '../rule.js';
-import { kernelOffsets, padToWindows, sliceAt } from './convolution.js';
+import { padToWindows, sliceAt } from './convolution.js';
+import { kernelOffsets } from './convolution-rows.js';
 import { padWith, spread } from './spread.js';
 
 function poolingWindow(attributes: Producer['attributes'], shape: readonly number[]): Window {
