@@ -5,10 +5,12 @@ import {
   nameOf,
   relativeDistance,
 } from '../support/check-gradients.js';
+import { controlFlow } from './control-flow-cases.js';
 import { decomposed } from './further-cases.js';
 import { recurrence } from './recurrent-cases.js';
 
 const families: Readonly<Record<string, readonly GradientCase[]>> = {
+  controlFlow,
   decomposed,
   recurrence,
 };

@@ -1,4 +1,6 @@
 import type { GradientCase } from '../support/check-gradients.js';
+import { controlFlow } from './control-flow-cases.js';
+import * as further from './further-cases.js';
 import * as single from './gradient-cases.js';
 import { recurrence } from './recurrent-cases.js';
 import { resizing } from './resize-cases.js';
@@ -6,6 +8,8 @@ import { resizing } from './resize-cases.js';
 /** All gradient cases, by family: each is compared with finite differences, and makes docs/OPERATORS.md. */
 export const families: Readonly<Record<string, readonly GradientCase[]>> = {
   ...single,
+  ...further,
+  controlFlow,
   recurrence,
   resizing,
 };

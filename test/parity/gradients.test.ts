@@ -1,11 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { checkGradient, nameOf } from '../support/check-gradients.js';
-import * as further from './further-cases.js';
-import * as single from './gradient-cases.js';
-import { recurrence } from './recurrent-cases.js';
-import { resizing } from './resize-cases.js';
-
-const families = { ...single, ...further, recurrence, resizing };
+import { families } from './families.js';
 
 describe.each(Object.entries(families))('the gradient of %s ops', (_, cases) => {
   const named = cases.map((checked) => ({ name: nameOf(checked), checked }));

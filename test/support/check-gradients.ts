@@ -19,8 +19,8 @@ import { lower } from '../../packages/core/src/lowering/lower.js';
 import type { Provider } from '../../packages/core/src/lowering/rule.js';
 import type { Node, TensorData, ValueInfo } from '../../packages/core/src/onnx/ir.js';
 import { encodeModel } from '../../packages/core/src/onnx/model.js';
-import { sinkSelects } from '../../packages/core/src/step/sink.js';
 import { usedNames } from '../../packages/core/src/onnx/names.js';
+import { sinkSelects } from '../../packages/core/src/step/sink.js';
 import { loadOrtTraining, type OrtTensor } from './ort-training.js';
 
 export type Precision = 'float64' | 'float32';
@@ -47,7 +47,7 @@ export interface GradientCase {
   /** The op, or the name of what `build` builds. */
   readonly op: string;
   /** Several nodes instead of one. */
-  readonly build?: (op: Op, x: readonly Value[]) => Value;
+  readonly build?: (op: Op, x: readonly Value[], emit: GraphBuilder['emit']) => Value;
   readonly inputs: readonly (readonly number[] | Fixed | null)[];
   readonly attributes?: Attributes;
   readonly domain?: string;
@@ -55,8 +55,6 @@ export interface GradientCase {
   readonly range?: readonly [number, number];
   /** How many outputs the node names; by default all that its shape rule knows. */
   readonly outputs?: number;
-  /** The shapes of its outputs, where no rule tells them. */
-  readonly types?: readonly (readonly number[])[];
   /** float32 where a kernel takes doubles and rounds them to floats inside. */
   readonly precision?: 'float32';
 }
@@ -125,7 +123,7 @@ function compile(checked: GradientCase, precision: Precision): Compiled {
     values.push(Array.from({ length: elementCount(input) }, draw));
     return value;
   });
-  const named = forward(checked, builder, operands, precision);
+  const named = forward(checked, builder, operands);
   const outputs = named.filter((output) => output.type.startsWith('float'));
   const weights = outputs.map(({ shape }) =>
     Array.from({ length: elementCount(shape) }, () => 0.5 + random()),
@@ -158,19 +156,15 @@ function compile(checked: GradientCase, precision: Precision): Compiled {
 }
 
 function forward(
-  { op, build, attributes = {}, domain, outputs, types }: GradientCase,
+  { op, build, attributes = {}, domain, outputs }: GradientCase,
   builder: GraphBuilder,
   operands: readonly Operand[],
-  precision: Precision,
 ): readonly Value[] {
-  if (build !== undefined) return [build(builder.op, operands as readonly Value[])];
+  if (build !== undefined) return [build(builder.op, operands as readonly Value[], builder.emit)];
   const plain = Object.entries(attributes).flatMap(([name, value]) =>
     value === undefined ? [] : [[name, toAttribute(name, value)] as const],
   );
-  const options = {
-    ...(domain === undefined ? {} : { domain }),
-    ...(types && { types: types.map((shape) => ({ type: precision, shape })) }),
-  };
+  const options = domain === undefined ? {} : { domain };
   const made = builder.emit(op, operands, Object.fromEntries(plain), options);
   return trimOutputs(builder, made, outputs);
 }

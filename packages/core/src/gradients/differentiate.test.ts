@@ -94,7 +94,7 @@ test('a namesake from another domain is not taken for the op of ONNX', () => {
 
 test('a parameter that reaches the loss through a nested graph is not forgotten', () => {
   const { builder, op, input } = start();
-  const [yes, w] = [input('yes', [], 'bool'), input('w', [])];
+  const [x, w] = [input('x', []), input('w', [])];
   const branch = (name: string) => ({
     type: 'graph' as const,
     value: {
@@ -106,10 +106,28 @@ test('a parameter that reaches the loss through a nested graph is not forgotten'
       valueInfo: new Map(),
     },
   });
-  const attributes = { then_branch: branch('a'), else_branch: branch('b') };
-  const [chosen] = builder.emit('If', [yes], attributes, { types: [w] });
-  if (chosen === undefined) throw new Error('nothing was emitted');
-  expect(() => differentiate(builder, op.Add(chosen, w), ['w'])).toThrow(/No gradient.*If/);
+  const [mapped] = builder.emit('SequenceMap', [x], { body: branch('a') }, { types: [w] });
+  if (mapped === undefined) throw new Error('nothing was emitted');
+  expect(() => differentiate(builder, op.Add(mapped, w), ['w'])).toThrow(
+    /No gradient.*SequenceMap/,
+  );
+});
+
+test('a Loop whose end only its run tells is refused', () => {
+  const { builder, op, input } = start();
+  const [turns, w] = [input('turns', [], 'int64'), input('w', [])];
+  const body = {
+    name: 'body',
+    nodes: [],
+    inputs: [{ name: 'i' }, { name: 'on' }, { name: 'h' }],
+    outputs: [{ name: 'on' }, { name: 'h' }],
+    initializers: new Map(),
+    valueInfo: new Map(),
+  };
+  const attributes = { body: { type: 'graph' as const, value: body } };
+  const [last] = builder.emit('Loop', [turns, null, w], attributes, { types: [w] });
+  if (last === undefined) throw new Error('nothing was emitted');
+  expect(() => differentiate(builder, op.Add(last, w), ['w'])).toThrow(/trip count/);
 });
 
 test('a parameter that the loss does not depend on is refused', () => {

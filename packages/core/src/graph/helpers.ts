@@ -31,6 +31,8 @@ export interface OpHelpers {
   sumTo(target: TensorType, gradient: Value): Value;
   /** ‖g‖₂ over all elements of all tensors: a float32 scalar. */
   globalNorm(values: readonly Value[]): Value;
+  /** Σ x over all elements of all tensors, however many: a float32 scalar. */
+  total(values: readonly Value[]): Value;
   /** Σ a · b over all elements of two lists of tensors of the same shapes: a float32 scalar. */
   dot(a: readonly Value[], b: readonly Value[]): Value;
   /** The angle between two lists of tensors, each taken as one long vector, in degrees: a float32 scalar. */
@@ -146,16 +148,20 @@ export function helpers(
       if (first === undefined) return literal(0, 'float32');
       return op.Sqrt(rest.reduce((total, square) => op.Add(total, square), first));
     },
-    dot(a, b) {
-      const products = a.flatMap((value, i) => {
-        if (elementCount(value.shape) === 0) return [];
-        const [x, y] = [value, b[i] as Value].map((each) => op.cast(each, 'float32'));
-        return [longSum(builder.op, op.Mul(x, y))];
-      });
-      const [first, ...rest] = products;
+    total(values) {
+      const [first, ...rest] = values
+        .filter((value) => elementCount(value.shape) > 0)
+        .map((value) => longSum(builder.op, op.cast(value, 'float32')));
       if (first === undefined) return literal(0, 'float32');
-      return rest.reduce((total, product) => op.Add(total, product), first);
+      return rest.reduce((total, sum) => op.Add(total, sum), first);
     },
+    dot: (a, b) =>
+      builder.op.total(
+        a.map((value, i) => {
+          const [x, y] = [value, b[i] as Value].map((each) => op.cast(each, 'float32'));
+          return op.Mul(x, y);
+        }),
+      ),
     angle(a, b) {
       const { globalNorm, dot } = builder.op;
       const cosine = op.Div(op.Div(dot(a, b), globalNorm(a)), globalNorm(b));

@@ -65,6 +65,7 @@ const needsAllOutputs = new Set([
   'Loop',
   'RNN',
   'Scan',
+  'Select',
   'SimplifiedLayerNormalizationGrad',
   'Split',
   'TopK',

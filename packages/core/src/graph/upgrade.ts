@@ -11,6 +11,7 @@ import type {
 import { subgraphs, usedNames } from '../onnx/names.js';
 import { numbersOf } from './constants.js';
 import { constantAttribute } from './fold.js';
+import { inlineFunctions } from './inline.js';
 import { refusals, type Upgrade, type UpgradeStep, upgrades } from './upgrade-rules.js';
 
 /** The opset that everything behind the importers is written for. */
@@ -24,8 +25,8 @@ const newest = 26;
 const targetIr = 10;
 
 /** Rewrites a model of any opset from 7 on as one of opset 21: what became an input is made one, what was renamed
- *  gets its new name, and what would now mean something else is spelt out. Nested graphs and model-local functions
- *  too. Names of inputs, outputs, initializers and values stay.
+ *  gets its new name, and what would now mean something else is spelt out. Nested graphs too. Model-local functions are
+ *  put where they are called. Names of inputs, outputs, initializers and values stay.
  *  @throws GradwareError UNSUPPORTED for opsets below 7, and for nodes that opset 21 has no form for. */
 export function upgradeModel(model: Model): Model {
   const opset = model.opsets.get('') ?? targetOpset;
@@ -35,13 +36,13 @@ export function upgradeModel(model: Model): Model {
   for (const definition of model.functions) collectFunctionNames(definition, names);
   const scope: Scope = { names, floats: floatTypes(model), opset };
   const upgraded = upgradeGraph(model.graph, scope);
-  return {
+  return inlineFunctions({
     ...model,
     graph: model.irVersion < 4 ? withoutInitializerInputs(upgraded) : upgraded,
     irVersion: Math.max(model.irVersion, targetIr),
     opsets: withTarget(model.opsets),
     functions: model.functions.map((definition) => upgradeFunction(definition, scope)),
-  };
+  });
 }
 
 interface Scope {

@@ -1,3 +1,4 @@
+import { gradware } from '../../graph/dialect.js';
 import type { Node } from '../../onnx/ir.js';
 import type { GradientRule, GradientRules } from '../rule.js';
 import { activations } from './activations.js';
@@ -15,6 +16,7 @@ import { products } from './products.js';
 import { reductions } from './reductions.js';
 import { resizing } from './resize.js';
 import { scattering } from './scatter.js';
+import { selection } from './selection.js';
 
 const gradientRules: GradientRules = {
   ...activations,
@@ -32,10 +34,11 @@ const gradientRules: GradientRules = {
   ...reductions,
   ...resizing,
   ...scattering,
+  ...selection,
 };
 
-/** ONNX's own domain, and ORT's, whose ops bear names of their own. */
-const domains: ReadonlySet<string> = new Set(['', 'com.microsoft']);
+/** ONNX's own domain, ORT's and Gradware's, whose ops bear names of their own. */
+const domains: ReadonlySet<string> = new Set(['', 'com.microsoft', gradware]);
 
 export function gradientRuleOf({ opType, domain }: Pick<Node, 'opType' | 'domain'>) {
   const found = domains.has(domain) && Object.hasOwn(gradientRules, opType);
@@ -43,7 +46,11 @@ export function gradientRuleOf({ opType, domain }: Pick<Node, 'opType' | 'domain
 }
 
 /** Ops whose rules read the gradient of every output; the others know that of the first alone. */
-const readsAllOutputs: ReadonlySet<string> = new Set(['Split', 'SoftmaxCrossEntropyLoss']);
+const readsAllOutputs: ReadonlySet<string> = new Set([
+  'Select',
+  'Split',
+  'SoftmaxCrossEntropyLoss',
+]);
 
 export function takesGradientOf({ opType }: Node, output: number): boolean {
   return output === 0 || readsAllOutputs.has(opType);

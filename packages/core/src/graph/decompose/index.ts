@@ -1,10 +1,12 @@
 import type { Node } from '../../onnx/ir.js';
 import type { GraphBuilder } from '../builder.js';
-import type { Decomposition, Decompositions, Values } from './decomposition.js';
+import { contextOf } from './context.js';
+import { controlFlow } from './control-flow.js';
+import type { Decomposition, Decompositions } from './decomposition.js';
 import { normalization } from './normalization.js';
 import { recurrent } from './recurrent.js';
 
-const table: Decompositions = { ...normalization, ...recurrent };
+const table: Decompositions = { ...controlFlow, ...normalization, ...recurrent };
 
 /** ONNX's own domain, and ORT's. */
 const domains: ReadonlySet<string> = new Set(['', 'com.microsoft']);
@@ -27,22 +29,8 @@ export function decompose(builder: GraphBuilder, wanted: ReadonlySet<Node>): voi
 }
 
 function takeApart(builder: GraphBuilder, node: Node, decomposition: Decomposition): void {
-  const lookUp = (name: string) => (name === '' ? undefined : builder.value(name));
   const outputs = builder.scoped(node.name || node.opType, () =>
-    decomposition({
-      x: node.inputs.map(lookUp) as unknown as Values,
-      attributes: node.attributes,
-      node,
-      op: builder.op,
-      emit: builder.emit,
-      builder,
-      has: (i) => (node.inputs[i] ?? '') !== '',
-      wants: (i) => (node.outputs[i] ?? '') !== '',
-      constant: (i) => {
-        const tensor = builder.constant(node.inputs[i] ?? '');
-        return tensor && Array.from(tensor.data as ArrayLike<number | bigint>, Number);
-      },
-    }),
+    decomposition(contextOf(builder, node)),
   );
   node.outputs.forEach((output, i) => {
     const made = outputs[i];
