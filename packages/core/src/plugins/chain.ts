@@ -93,6 +93,12 @@ export function checkChain(
   plugins.forEach((plugin, place) => {
     const where = describe(plugin, place);
     refuseSecond(plugins, place);
+    if (plugin.seed !== undefined && (plugin.include ?? plugin.exclude) !== undefined)
+      throw new GradwareError(
+        'INVALID_OPTION',
+        'A plugin that replaces the gradient of the loss works on all parameters',
+        { where, remedy: 'Leave out include and exclude.' },
+      );
     selectNames(parameters, plugin.include, plugin.exclude, where);
     const { from = 0, until = Number.POSITIVE_INFINITY } = plugin;
     if (until <= from)

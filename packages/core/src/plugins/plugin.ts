@@ -140,7 +140,13 @@ export interface PluginDefinition<O extends Options> {
   /** One sentence for `gradware plugins`. */
   readonly description?: string;
   readonly options: O;
-  readonly elementwise?: boolean;
+  /** May depend on the options. */
+  readonly elementwise?:
+    | boolean
+    | ((
+        constants: Readonly<Record<string, unknown>>,
+        settings: Readonly<Record<string, Setting>>,
+      ) => boolean);
   readonly role?: PluginRole;
   readonly single?: boolean;
   /** Checks what one option cannot know of another; throws GradwareError INVALID_OPTION. */
@@ -242,7 +248,10 @@ function instantiate<O extends Options>(
     ...common,
     settings,
     kinds,
-    elementwise: definition.elementwise ?? false,
+    elementwise:
+      typeof definition.elementwise === 'function'
+        ? definition.elementwise(constants, settings)
+        : (definition.elementwise ?? false),
     ...(definition.role && { role: definition.role }),
     ...(definition.single && { single: true }),
     ...(seed && { seed: (dLoss, context) => seed(dLoss, context, resolve(context)) }),

@@ -2,14 +2,19 @@ import { expect, test } from 'vitest';
 import type { Value } from '../graph/value.js';
 import { defineOptimizer } from '../optimizers/optimizer.js';
 import { constant, integer } from '../options/options.js';
-import { definePlugin, type PluginDefinition } from '../plugins/plugin.js';
-import { testOptimizer, testPlugin } from '../testing.js';
+import {
+  type CommonOptions,
+  definePlugin,
+  type GradientPlugin,
+  type PluginDefinition,
+} from '../plugins/plugin.js';
+import { type PluginMaker, testOptimizer, testPlugin } from '../testing.js';
 
 const declare = (hooks: Partial<PluginDefinition<Record<never, never>>>) =>
   definePlugin({ name: 'sample', description: 'A sample.', options: {}, ...hooks });
 
 /** Plugins that break the contract in one way each, and what the suite says of them. */
-const broken: Record<string, readonly [ReturnType<typeof declare>, RegExp]> = {
+const broken: Record<string, readonly [PluginMaker<object>, RegExp]> = {
   'leaves a gradient out': [
     declare({ transform: (gradients) => gradients.slice(1) }),
     /keeps shapes and types.*one result for each/,
@@ -55,10 +60,12 @@ const broken: Record<string, readonly [ReturnType<typeof declare>, RegExp]> = {
     }),
     /gives by transform the numbers of decode after encode/,
   ],
-  'lets the number of its parameters count': [
-    declare({
-      transform: (gradients, { op }) => gradients.map((g) => op.Mul(g, 1 / gradients.length)),
-      seed: (dLoss, { op }) => op.Mul(dLoss, 3),
+  'does something else where it is told what to work on': [
+    (given: CommonOptions = {}): GradientPlugin => ({
+      ...given,
+      name: 'fickle',
+      transform: (gradients, { op }) =>
+        gradients.map((g) => op.Mul(g, given.include === undefined ? 1 : 2)),
     }),
     /leaves excluded parameters alone/,
   ],

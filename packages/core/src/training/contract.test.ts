@@ -573,6 +573,9 @@ test('what can be known of a chain is known before training starts', async () =>
   await expect(open({ plugins: [{ ...scaleBy(1), from: 5, until: 5 }] })).rejects.toThrow(
     /on none/,
   );
+  await expect(open({ plugins: [lossScale({ exclude: 'w1' })] })).rejects.toThrow(
+    /works on all parameters.*Leave out include and exclude/s,
+  );
   const single: GradientPlugin = { ...scaleBy(1), single: true };
   await expect(open({ plugins: [single, stopAt(1), single] })).rejects.toThrow(
     /one scale only.*scale, number 3 in the chain.*the one at place 1/s,
