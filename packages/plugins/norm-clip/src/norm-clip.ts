@@ -1,6 +1,8 @@
 import {
   constant,
   definePlugin,
+  elementCount,
+  type Kind,
   type Op,
   oneOf,
   positive,
@@ -12,8 +14,17 @@ import {
 const epsilon = 1e-6;
 const largestFloat = 3.4028234e38;
 
+type NormType = 1 | 2 | typeof Number.POSITIVE_INFINITY;
+
+const normTypes: Kind<NormType> = {
+  describe: '1, 2 or Infinity',
+  accepts: (value): value is NormType =>
+    value === 1 || value === 2 || value === Number.POSITIVE_INFINITY,
+};
+
 /** Scales all gradients together so that their global norm is at most `maxNorm`.
- *  g ← g · min(1, maxNorm / (‖g‖₂ + 1e-6))   (Pascanu, Mikolov and Bengio 2013; as torch.nn.utils.clip_grad_norm_)
+ *  g ← g · min(1, maxNorm / (‖g‖ + 1e-6))   (Pascanu, Mikolov and Bengio 2013; as torch.nn.utils.clip_grad_norm_)
+ *  The norm is the Euclidean one; with `normType: 1` the sum of magnitudes, with `Infinity` the largest of them.
  *  With `per: 'tensor'` every gradient is scaled by its own norm (as Keras' clipnorm).
  *  `maxNorm: Infinity` changes nothing and only reports the norm. */
 export const normClip = definePlugin({
@@ -22,18 +33,24 @@ export const normClip = definePlugin({
   role: 'clip',
   options: {
     maxNorm: setting(positive, 1, 'largest norm; Infinity only reports the norm'),
+    normType: constant(
+      normTypes,
+      2,
+      'Euclidean norm (2), sum of magnitudes (1) or the largest (Infinity)',
+    ),
     per: constant(oneOf('global', 'tensor'), 'global', 'one norm of all gradients, or one of each'),
   },
-  transform(gradients, { op, metric }, { maxNorm, per }) {
+  transform(gradients, { op, metric }, { maxNorm, normType, per }) {
     const groups = per === 'global' ? [gradients] : gradients.map((gradient) => [gradient]);
-    const norms = groups.map((group) => op.globalNorm(group));
+    const norms = groups.map((group) => normOf(op, group, normType));
     const scales = norms.map((norm) => scaleOf(op, norm, maxNorm));
-    metric('norm', joined(op, norms));
+    metric('norm', joined(op, norms, normType));
     metric(
       'clipped-norm',
       joined(
         op,
         norms.map((norm, i) => op.Mul(norm, scales[i])),
+        normType,
       ),
     );
     return gradients.map((gradient, i) => {
@@ -51,10 +68,27 @@ function scaleOf(op: Op, norm: Value, maxNorm: Value): Value {
   return op.Where(op.Greater(maxNorm, largestFloat), 1, limited);
 }
 
+function normOf(op: Op, group: readonly Value[], type: NormType): Value {
+  if (type === 2) return op.globalNorm(group);
+  const magnitudes = group
+    .filter(({ shape }) => elementCount(shape) > 0)
+    .map((gradient) => op.cast(op.Abs(gradient), 'float32'));
+  return type === 1 ? op.total(magnitudes) : largest(op, magnitudes);
+}
+
+/** The largest of all magnitudes, NaN where one of them is: a maximum alone would hide it. */
+function largest(op: Op, magnitudes: readonly Value[]): Value {
+  const tops = magnitudes.map((each) =>
+    each.shape.length === 0 ? each : op.ReduceMax(each, { keepdims: 0 }),
+  );
+  const unequal = magnitudes.map((each) => op.cast(op.Not(op.Equal(each, each)), 'float32'));
+  const top = tops.reduce((most, each) => op.Max(most, each), op.scalar(0));
+  return op.Where(op.Greater(op.total(unequal), 0), Number.NaN, top);
+}
+
 /** The norm of everything from the norms of its parts. */
-function joined(op: Op, norms: readonly Value[]): Value {
+function joined(op: Op, norms: readonly Value[], type: NormType): Value {
   const [first, ...rest] = norms;
   if (first === undefined || rest.length === 0) return first ?? op.scalar(0);
-  const squares = norms.map((norm) => op.Mul(norm, norm));
-  return op.Sqrt(squares.reduce((total, square) => op.Add(total, square)));
+  return normOf(op, norms, type);
 }
