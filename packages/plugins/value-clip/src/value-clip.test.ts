@@ -1,10 +1,20 @@
-import { createBench, float32, floats, testPlugin } from '@gradware/core/testing';
+import {
+  createBench,
+  expectNumbers,
+  float32,
+  floats,
+  testPlugin,
+  tryChain,
+} from '@gradware/core/testing';
 import { expect, test } from 'vitest';
 import { valueClip } from './value-clip.js';
 
 test('keeps to the plugin contract', () => testPlugin(valueClip, { options: { max: 0.5 } }));
 test('keeps to it with a range and the fraction', () =>
   testPlugin(valueClip, { options: { low: -0.1, high: 0.7, reportFraction: true } }));
+
+test('keeps to it with a part of the largest', () =>
+  testPlugin(valueClip, { options: { ofLargest: 0.5 } }));
 
 async function clip(plugin: ReturnType<typeof valueClip>, gradient: readonly number[]) {
   const gradients = new Map([['w', float32(gradient)]]);
@@ -31,6 +41,24 @@ test.each<[Parameters<typeof valueClip>[0], number[], number]>([
   expect(metrics['value-clip.fraction']).toBe(fraction);
 });
 
+test('bounds each tensor by a part of its own largest', async () => {
+  const plugin = valueClip({ ofLargest: 1 / Math.E, reportFraction: true });
+  const given = { a: [-3, 1, 2, -1, 0], b: [0.5, 0.1], c: [7] };
+  const [step] = await tryChain([plugin], [given]);
+  const bound = 3 / Math.E;
+  expectNumbers(step?.gradients ?? {}, {
+    a: [-bound, 1, bound, -1, 0],
+    b: [0.5 / Math.E, 0.1],
+    c: [7 / Math.E],
+  });
+  expect(step?.metrics['value-clip.fraction']).toBe(4 / 8);
+});
+
+test('may be run on one flat vector unless the bound is of each tensor', () => {
+  expect(valueClip({ max: 1 }).elementwise).toBe(true);
+  expect(valueClip({ ofLargest: 0.5 }).elementwise).toBe(false);
+});
+
 test('reports nothing that was not asked for', async () => {
   expect((await clip(valueClip({ max: 1 }), given)).metrics).toEqual({});
 });
@@ -38,6 +66,8 @@ test('reports nothing that was not asked for', async () => {
 test.each<[Parameters<typeof valueClip>[0], string]>([
   [{}, 'needs a bound'],
   [{ max: 1, low: 0 }, 'not both'],
+  [{ max: 1, ofLargest: 0.5 }, 'not both'],
+  [{ ofLargest: 2 }, 'value-clip.ofLargest must be a number > 0 and <= 1, not 2'],
   [{ low: 2, high: 1 }, 'must not be above'],
   [{ max: -1 }, 'value-clip.max must be a number > 0, not -1'],
   [{ low: Number.NaN }, 'value-clip.low must be a number, not NaN'],
