@@ -5,10 +5,12 @@ import { opsWithoutOrtKernel } from '../../packages/core/src/artifacts/ort-kerne
 import { tensorOf } from '../../packages/core/src/graph/constants.js';
 import type { Attributes } from '../../packages/core/src/graph/value.js';
 import type { GenerateOptions } from '../../packages/core/src/index.js';
+import { crossEntropy, nll } from '../../packages/core/src/losses/index.js';
 import { generateArtifacts, nodeRuntime, TrainingSession } from '../../packages/core/src/node.js';
 import type { Model, TensorData } from '../../packages/core/src/onnx/ir.js';
 import { decodeModel, encodeModel } from '../../packages/core/src/onnx/model.js';
 import { fromTensor, toTensor } from '../../packages/core/src/runtime/tensors.js';
+import { at, below, golden } from '../parity/golden.js';
 import { generator, int64 } from '../support/compare.js';
 import { models, modelWriter } from '../support/forward-models.js';
 import {
@@ -98,6 +100,24 @@ const tokens = () =>
     };
   });
 
+/** A network that PyTorch exported, with the batches that it was trained on. */
+function goldenCase(name: string): Case {
+  const url = new URL(`../golden/model-${name}.onnx`, import.meta.url);
+  const model = decodeModel(new Uint8Array(readFileSync(url)));
+  const own = below(golden('models.npz'), name);
+  const fed = new Map([...own].filter(([key]) => key === 'x' || key === 'labels'));
+  const ints = new Set(['labels', ...(model.graph.inputs[0]?.type === 'int64' ? ['x'] : [])]);
+  const count = fed.get('labels')?.dims[0] ?? 1;
+  const batches = sizes.map((_, i): Batch => {
+    const tensors = [...at(fed, i % count)].map(([key, tensor]) => [
+      key,
+      ints.has(key) ? int64(Array.from(tensor.data as Float32Array), tensor.dims) : tensor,
+    ]);
+    return Object.fromEntries(tensors);
+  });
+  return { title: `the network ${name}`, model, options: {}, batches };
+}
+
 interface Case {
   readonly title: string;
   readonly model: Model;
@@ -134,11 +154,21 @@ const cases: readonly Case[] = [
     },
     batches: images(),
   },
-  ...['mse', 'l1', 'huber', 'bce-with-logits'].map((loss) => ({
+  ...['mse', 'l1', 'huber', 'bce-with-logits', 'kl-divergence', 'hinge', 'cosine'].map((loss) => ({
     title: loss,
     model: models.mlp(),
     options: { loss },
     batches: vectors(3),
+  })),
+  ...[
+    crossEntropy({ classWeights: [0.5, 2, 1], labelSmoothing: 0.1, ignoreIndex: 1 }),
+    crossEntropy({ axis: -1, reduction: 'sum' }),
+    nll({ classWeights: [0.5, 2, 1], ignoreIndex: 0 }),
+  ].map((loss, i) => ({
+    title: `${loss.name}, with options ${i + 1}`,
+    model: models.mlp(),
+    options: { loss },
+    batches: sizes.map((batch) => ({ x: numbers(batch, 5), labels: labels(batch, 3) })),
   })),
   {
     title: 'a transformer block of two open lengths',
@@ -146,6 +176,13 @@ const cases: readonly Case[] = [
     options: {},
     batches: tokens(),
   },
+  {
+    title: 'a GRU',
+    model: models.recurrent(),
+    options: {},
+    batches: sizes.map((batch) => ({ x: numbers(batch, 5, 5), labels: labels(batch, 4) })),
+  },
+  ...['resnet', 'char-lstm', 'bi-gru', 'decoder', 'vit', 'mobilenet', 'unet'].map(goldenCase),
   {
     title: 'convolution, batch norm and pooling',
     model: models.convolutional(),
@@ -217,6 +254,14 @@ test('a dimension that is fixed is fixed in all models', async () => {
   });
   for (const role of ['trainModel', 'evalModel'] as const)
     expect(decode(artifacts[role]).graph.inputs[0]?.shape).toEqual(['batch', 6, 8]);
+});
+
+test('what is unrolled over an open dimension says which node, and what to do', async () => {
+  const bytes = encodeModel(models.recurrent('time'));
+  const made = generateArtifacts(bytes, {});
+  await expect(made).rejects.toThrow(/once for every size.*node.*dimensions: \{/s);
+  const fixed = await generateArtifacts(bytes, { dimensions: { time: 4 } });
+  expect(decode(fixed.trainModel).graph.inputs[0]?.shape).toEqual(['batch', 4, 5]);
 });
 
 test.each<[string, string, readonly TensorData[], Attributes, number]>([

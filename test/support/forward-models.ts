@@ -133,4 +133,16 @@ function convolutional(): Model {
   return model(['batch', 3, 8, 8], ['batch', 4]);
 }
 
-export const models = { mlp, transformer, convolutional };
+/** A GRU over a fixed or an open number of steps, its last state to four classes. */
+function recurrent(time: Dim = 5): Model {
+  const { weight, add, model } = modelWriter();
+  const gates = ['w', 'r'].map((name, i) => weight(`gru.${name}`, [1, 18, i === 0 ? 5 : 6]));
+  const sequence = add('Transpose', ['x'], { perm: [1, 0, 2] });
+  const inputs = [sequence, ...gates, weight('gru.b', [1, 36])];
+  const states = add('GRU', inputs, { hidden_size: 6, linear_before_reset: 1 });
+  const last = add('ReduceMean', [states], { axes: [0, 1], keepdims: 0 });
+  add('Gemm', [last, weight('out.w', [6, 4]), weight('out.b', [4])], {}, 'y');
+  return model(['batch', time, 5], ['batch', 4]);
+}
+
+export const models = { mlp, transformer, convolutional, recurrent };

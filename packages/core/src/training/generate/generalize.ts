@@ -33,16 +33,19 @@ export function generalize(
   const rewritten = nodes.map((node, i): Node => {
     const all = builders.map((builder) => builder.nodes[i]);
     if (builders.some((builder) => builder.nodes.length !== nodes.length) || !sameNode(all))
-      refuse(node, 'it becomes another node');
+      refuse(node, 'it has other nodes at other sizes');
     const inputs = node.inputs.map((name, j) => {
       const names = all.map((each) => each?.inputs[j] ?? '');
       const tensors = builders.map((builder, k) => builder.initializers.get(names[k] ?? ''));
       if (tensors.every((tensor) => tensor !== undefined)) {
         if (tensors.every((tensor) => sameTensor(tensor, tensors[0]))) return name;
-        return writer.write(tensors, { node, index: i, input: j }) ?? refuse(node, `input ${j}`);
+        return (
+          writer.write(tensors, { node, index: i, input: j }) ??
+          refuse(node, `input ${j} follows from the size in no simple way`)
+        );
       }
       if (tensors.some((tensor) => tensor !== undefined) || names.some((each) => each !== name))
-        refuse(node, `input ${j} becomes another value`);
+        refuse(node, `input ${j} is another value at other sizes`);
       return name;
     });
     return { ...node, inputs };
@@ -55,10 +58,10 @@ export function generalize(
   return { nodes: sortNodes(all), initializers };
 }
 
-function refuse(node: Node, what: string): never {
+function refuse(node: Node, problem: string): never {
   throw new GradwareError(
     'UNSUPPORTED',
-    `The training graph cannot be written for every size: ${what} depends on it in no simple way`,
+    `The training graph cannot be written once for every size: ${problem}`,
     {
       where: `${node.opType} node ${node.name || node.outputs[0]}`,
       remedy: 'Fix the open dimensions that it depends on (dimensions: { <name>: <size> }).',
