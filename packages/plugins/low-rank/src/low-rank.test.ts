@@ -113,13 +113,17 @@ test('is a projection: it never adds to a gradient, at any size', async () => {
   }
 });
 
-test('comes to life again after gradients of zero', async () => {
-  const m = product(matrix(8, 2, 1), matrix(2, 9, 2));
-  const steps = [matrix(8, 9, 0).map((row) => row.map(() => 0)), m, m].map((x) => like([8, 9], x));
-  const { results } = await run({ rank: 2 }, steps);
-  expect(results[0]?.gradient.every((x) => x === 0)).toBe(true);
-  expect(distance(results[1]?.gradient ?? [], flat(m))).toBeLessThan(1e-4);
-});
+test.each([0, Number.NaN, Number.POSITIVE_INFINITY])(
+  'comes to life again after gradients of %d',
+  async (value) => {
+    const m = product(matrix(8, 2, 1), matrix(2, 9, 2));
+    const steps = [m.map((row) => row.map(() => value)), m, m].map((x) => like([8, 9], x));
+    const { results } = await run({ rank: 2 }, steps);
+    const dead = value === 0 ? 0 : Number.NaN;
+    expect(results[0]?.gradient.every((x) => Object.is(x + 0, dead))).toBe(true);
+    expect(distance(results[1]?.gradient ?? [], flat(m))).toBeLessThan(1e-4);
+  },
+);
 
 test('sees a convolution as [out, in · height · width], and sends P and Q', async () => {
   const { results, q } = await run({ rank: 2 }, [like([8, 3, 3, 3], matrix(8, 27, 4))]);

@@ -66,8 +66,8 @@ function startOf(
   const chance = op.Sub(random({ like }), 0.5);
   if (!warmStart) return { value: unitRows(op, chance), keep: (next) => next };
   const q = state('q', { like, shape });
-  const sizes = op.ReduceMax(op.Abs(q.value), op.ints([1]), { keepdims: 1 });
-  const alive = op.Greater(sizes, 0);
+  // Not the maximum, which does not see NaN.
+  const alive = op.Greater(op.sum(op.Abs(q.value), [1], true), 0);
   return { value: unitRows(op, op.Where(alive, q.value, chance)), keep: (next) => q.set(next) };
 }
 
