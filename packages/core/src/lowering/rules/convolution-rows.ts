@@ -66,13 +66,9 @@ export function weightGradientByRows(c: Convolution): Value {
   const columns = unfold(op, x, met, offsets.length);
   const rows = op.reshape(rowsOf(op, dy), [columns.shape[0] ?? 0, filters]);
   const product = op.Gemm(rows, columns, { transA: 1 });
-  // Not a Transpose: ONNX Runtime would push it through the optimizer, at a higher price.
-  const order = Array.from({ length: channels * offsets.length }, (_, i) => {
-    const [channel, offset] = [Math.floor(i / offsets.length), i % offsets.length];
-    return offset * channels + channel;
-  });
-  const ordered = op.Gather(product, op.constant(tensorOf('int32', order)), { axis: 1 });
-  return op.reshape(ordered, w.shape);
+  const perOffset = op.reshape(product, [filters, offsets.length, channels]);
+  // Not a Transpose: ONNX Runtime would push it through the optimizer, at ten times the price.
+  return op.reshape(op.Einsum(perOffset, { equation: 'mkc->mck' }), w.shape);
 }
 
 /** dX[p, c] = Σ over offsets and filters of dY[p - k, m] · W[(k, m), c], for strides of 1. */
