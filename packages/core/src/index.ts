@@ -29,6 +29,12 @@ export { sgd } from './optimizers/sgd.js';
 export { nearest } from './options/nearest.js';
 export * from './options/options.js';
 export { parseSchedule, scheduleUsage } from './options/parse-schedule.js';
+export type {
+  ParameterFilter,
+  ParameterInfo,
+  ParameterPattern,
+  ParameterPredicate,
+} from './plugins/match.js';
 export { packBits, unpackBits } from './plugins/pack-bits.js';
 export * from './plugins/plugin.js';
 export type { Runtime } from './runtime/runtime.js';
@@ -38,6 +44,7 @@ export type {
   ArtifactFiles,
   ExportOptions,
   Feeds,
+  GroupOptions,
   Rows,
   RunOptions,
   SaveOptions,

@@ -3,7 +3,7 @@ import type { GraphBuilder } from '../graph/builder.js';
 import { gradware } from '../graph/dialect.js';
 import { uniform } from '../graph/random.js';
 import { sameShape, type Value } from '../graph/value.js';
-import { selectNames } from './match.js';
+import { isFiltering, type ParameterInfo, selectParameters } from './match.js';
 import type { GradientPlugin, Payload, PluginContext } from './plugin.js';
 import {
   type Hold,
@@ -23,12 +23,20 @@ export interface ChainEnvironment {
   readonly step: Value;
   readonly seed: Value;
   readonly learningRate: Value;
+  readonly learningRateOf: (parameter: string) => Value;
   /** Whether anybody listens to this metric. */
   readonly wantsMetric: (name: string) => boolean;
   /** The parameters that this chain is for. */
-  readonly parameters: readonly string[];
-  /** Whether `parameters` are not all there are: holds then concern these only. */
-  readonly isGroup: boolean;
+  readonly parameters: readonly ParameterInfo[];
+  /** The group whose own chain this is: its holds concern `parameters` only. Undefined for the chain of all. */
+  readonly group?: GroupPlace | undefined;
+}
+
+/** Where the chain of a group stands. */
+export interface GroupPlace {
+  readonly name: string;
+  /** How many plugins work on all groups, before those of the group. */
+  readonly after: number;
 }
 
 export interface Chain {
@@ -42,6 +50,8 @@ interface Link {
   readonly plugin: GradientPlugin;
   readonly id: string;
   readonly place: number;
+  /** What messages call it. */
+  readonly where: string;
   /** The parameters that it works on. */
   readonly selected: ReadonlySet<string>;
   /** When it works, and everything around it; its state rests otherwise. */
@@ -73,12 +83,12 @@ export function assignIds(plugins: readonly GradientPlugin[]): readonly string[]
 }
 
 /** @throws GradwareError INVALID_OPTION where a plugin of this kind stands earlier, and there may be one only */
-function refuseSecond(plugins: readonly GradientPlugin[], place: number): void {
+function refuseSecond(plugins: readonly GradientPlugin[], place: number, where: string): void {
   const plugin = plugins[place] as GradientPlugin;
   const first = plugins.findIndex(({ name }) => name === plugin.name);
   if (plugin.single !== true || first === place) return;
   throw new GradwareError('INVALID_OPTION', `A chain may have one ${plugin.name} only`, {
-    where: describe(plugin, place),
+    where,
     remedy: `Remove it, or the one at place ${first + 1}.`,
   });
 }
@@ -88,18 +98,19 @@ function refuseSecond(plugins: readonly GradientPlugin[], place: number): void {
  *  that is empty */
 export function checkChain(
   plugins: readonly GradientPlugin[],
-  parameters: readonly string[],
+  parameters: readonly ParameterInfo[],
+  group?: string,
 ): void {
   plugins.forEach((plugin, place) => {
-    const where = describe(plugin, place);
-    refuseSecond(plugins, place);
-    if (plugin.seed !== undefined && (plugin.include ?? plugin.exclude) !== undefined)
+    const where = describe(plugin, place, group);
+    refuseSecond(plugins, place, where);
+    if (plugin.seed !== undefined && isFiltering(plugin))
       throw new GradwareError(
         'INVALID_OPTION',
         'A plugin that replaces the gradient of the loss works on all parameters',
-        { where, remedy: 'Leave out include and exclude.' },
+        { where, remedy: 'Leave out include and exclude, minRank and maxRank.' },
       );
-    selectNames(parameters, plugin.include, plugin.exclude, where);
+    selectParameters(parameters, plugin, where);
     const { from = 0, until = Number.POSITIVE_INFINITY } = plugin;
     if (until <= from)
       throw new GradwareError(
@@ -122,9 +133,13 @@ export function createChain(
   ids: readonly string[],
   environment: ChainEnvironment,
 ): Chain {
-  const { parameters } = environment;
-  const links = plugins.map((plugin, place) =>
-    linkOf(environment, { plugin, id: ids[place] ?? plugin.name, place, parameters }),
+  const { parameters, group } = environment;
+  const links = plugins.map((plugin, i) =>
+    linkOf(environment, {
+      ...{ plugin, id: ids[i] ?? plugin.name, parameters },
+      place: (group?.after ?? 0) + i,
+      where: describe(plugin, i, group?.name),
+    }),
   );
 
   return {
@@ -167,20 +182,20 @@ function linkOf(
     plugin,
     id,
     place,
+    where,
     parameters,
-  }: Pick<Link, 'plugin' | 'id' | 'place'> & { readonly parameters: readonly string[] },
+  }: Pick<Link, 'plugin' | 'id' | 'place' | 'where'> & {
+    readonly parameters: readonly ParameterInfo[];
+  },
 ): Link {
   const isActive = isActiveAt(plugin);
   const masked =
     plugin.from !== undefined || plugin.until !== undefined || plugin.every !== undefined;
   const flag = (step: number) => (isActive(step) ? 1 : 0);
   const mask = masked ? stepScalar(builder, registry, `${id}.active`, 'bool', flag) : undefined;
-  const { include, exclude } = plugin;
   return {
-    plugin,
-    id,
-    place,
-    selected: new Set(selectNames(parameters, include, exclude, describe(plugin, place))),
+    ...{ plugin, id, place, where },
+    selected: new Set(selectParameters(parameters, plugin, where).map(({ name }) => name)),
     active: mask,
     mask,
     isActive,
@@ -203,11 +218,11 @@ function visit(
 }
 
 /** Reports what a hook did to its gradients, where the plugin is asked to. */
-function reported(hook: Hook, { plugin, place }: Link): Hook {
+function reported(hook: Hook, { plugin, where }: Link): Hook {
   if (plugin.report !== true) return hook;
   return (values, context) => {
     const results = hook(values, context);
-    checkResults(values, results, describe(plugin, place));
+    checkResults(values, results, where);
     context.metric('norm-before', context.op.globalNorm(values));
     context.metric('norm-after', context.op.globalNorm(results));
     context.metric('angle', context.op.angle(values, results));
@@ -295,8 +310,9 @@ function runMasked(
   return tagged(values, chosen.slice(0, results.length));
 }
 
-function describe(plugin: GradientPlugin, place: number): string {
-  return `plugin ${plugin.id ?? plugin.name}, number ${place + 1} in the chain`;
+function describe(plugin: GradientPlugin, place: number, group?: string): string {
+  const chain = group === undefined ? 'the chain' : `the chain of group ${group}`;
+  return `plugin ${plugin.id ?? plugin.name}, number ${place + 1} in ${chain}`;
 }
 
 function guarded(
@@ -304,7 +320,7 @@ function guarded(
   values: readonly Value[],
   run: () => readonly Value[],
 ): readonly Value[] {
-  const where = describe(link.plugin, link.place);
+  const { where } = link;
   let results: readonly Value[];
   try {
     results = run();
@@ -354,17 +370,17 @@ function createContext(
   link: Link,
   metrics: Map<string, Value>,
 ): PluginContext {
-  const { builder, registry, live, step, seed, learningRate, wantsMetric, parameters, isGroup } =
-    environment;
+  const { builder, registry, live, step, seed, learningRate, wantsMetric, group } = environment;
   const { op } = builder;
-  const { plugin, id, place, active } = link;
+  const { plugin, id, place, active, where } = link;
+  const names = environment.parameters.map(({ name }) => name);
+  const scope = group && new Set(names);
   const draws = new Map<string, number>();
 
   function concerned(gradients: readonly Value[] | undefined): ReadonlySet<string> | undefined {
-    const own = gradients?.map((gradient) => gradient.parameter ?? '') ?? parameters;
-    const some = new Set(own);
+    const some = new Set(gradients?.map((gradient) => gradient.parameter ?? '') ?? names);
     // What holds every parameter holds also what belongs to none: the optimizer's count.
-    return isGroup || !parameters.every((name) => some.has(name)) ? some : undefined;
+    return group !== undefined || !names.every((name) => some.has(name)) ? some : undefined;
   }
 
   function held(when: Value, gradients?: readonly Value[]): Hold {
@@ -372,9 +388,7 @@ function createContext(
       throw new GradwareError(
         'PLUGIN_CONTRACT',
         `A condition must be a bool scalar, not ${when.type}[${when.shape}]`,
-        {
-          where: describe(plugin, place),
-        },
+        { where },
       );
     return {
       when: active === undefined ? when : op.And(active, when),
@@ -387,21 +401,21 @@ function createContext(
     op,
     step,
     learningRate,
+    learningRateOf: (gradient) => environment.learningRateOf(gradient.parameter ?? ''),
     parameter: (gradient) => builder.value(gradient.parameter ?? gradient.name),
     state: (key, options) =>
-      ownState(builder, registry, { prefix: `plugin/${id}.`, place, active }, key, options),
+      ownState(builder, registry, { prefix: `plugin/${id}.`, place, scope, active }, key, options),
     setting(name) {
       const initial = plugin.settings?.[name];
       if (initial === undefined)
-        throw new GradwareError('PLUGIN_CONTRACT', `There is no setting "${name}"`, {
-          where: describe(plugin, place),
-        });
+        throw new GradwareError('PLUGIN_CONTRACT', `There is no setting "${name}"`, { where });
       return liveSetting(builder, registry, live, `${id}.${name}`, initial, plugin.kinds?.[name]);
     },
     apply(inner, gradients) {
       const own = linkOf(environment, {
         ...{ plugin: inner, id: `${id}/${inner.id ?? inner.name}`, place },
-        parameters: gradients.map((gradient) => gradient.parameter ?? ''),
+        where: `plugin ${inner.id ?? inner.name} inside ${where}`,
+        parameters: gradients.map(({ parameter = '', shape }) => ({ name: parameter, shape })),
       });
       const nested: Link = {
         ...own,

@@ -2,47 +2,118 @@ import picomatch from 'picomatch';
 import { GradwareError } from '../errors.js';
 import { nearest } from '../options/nearest.js';
 
-type Patterns = string | readonly string[] | undefined;
-
-function listOf(patterns: Patterns): readonly string[] {
-  if (patterns === undefined) return [];
-  return typeof patterns === 'string' ? [patterns] : patterns;
+/** What a parameter can be chosen by. */
+export interface ParameterInfo {
+  readonly name: string;
+  readonly shape: readonly number[];
 }
 
-/** Whether a parameter name is meant by a name or glob. `*` crosses dots and slashes. */
-function matcher(pattern: string): (name: string) => boolean {
+/** Chooses parameters by more than their names: `({ shape }) => shape.length > 1`. */
+export type ParameterPredicate = (parameter: ParameterInfo) => boolean;
+
+/** A name or glob (`*` crosses dots and slashes), a predicate, or a list of either: what any of them means. */
+export type ParameterPattern =
+  | string
+  | ParameterPredicate
+  | readonly (string | ParameterPredicate)[];
+
+/** Which parameters are meant. Everything that is given must hold. */
+export interface ParameterFilter {
+  /** Default: all. */
+  readonly include?: ParameterPattern | undefined;
+  readonly exclude?: ParameterPattern | undefined;
+  /** Only parameters of this many dimensions or more: 2 leaves biases and the scales of norms out. */
+  readonly minRank?: number | undefined;
+  readonly maxRank?: number | undefined;
+}
+
+/** Whether a filter says anything at all. */
+export function isFiltering({ include, exclude, minRank, maxRank }: ParameterFilter): boolean {
+  return (include ?? exclude ?? minRank ?? maxRank) !== undefined;
+}
+
+/** Whether a parameter name is meant by a name or glob. */
+function matcher(pattern: string): ParameterPredicate {
   const glob = picomatch(pattern, { bash: true, dot: true });
-  return (name) => name === pattern || glob(name);
+  return ({ name }) => name === pattern || glob(name);
 }
 
-/** The names that `include` (default: all) and `exclude` leave, in the order of `names`.
- *  @throws GradwareError UNKNOWN_PARAMETER for a pattern that matches nothing, with the nearest names */
+/** One test for each pattern, each of which means something.
+ *  @throws GradwareError UNKNOWN_PARAMETER */
+function matchers(
+  patterns: ParameterPattern,
+  parameters: readonly ParameterInfo[],
+  owner: string,
+): readonly ParameterPredicate[] {
+  const list = typeof patterns === 'object' ? patterns : [patterns];
+  return list.map((pattern) => {
+    const matches = typeof pattern === 'string' ? matcher(pattern) : pattern;
+    if (!parameters.some(matches)) refuse(pattern, parameters, owner);
+    return matches;
+  });
+}
+
+/** The parameters that a filter leaves, in their order.
+ *  @throws GradwareError UNKNOWN_PARAMETER for a pattern that matches nothing, with the nearest names, and for a filter
+ *  that leaves nothing */
+export function selectParameters<Parameter extends ParameterInfo>(
+  parameters: readonly Parameter[],
+  filter: ParameterFilter,
+  owner: string,
+): readonly Parameter[] {
+  if (!isFiltering(filter)) return parameters;
+  const { include, exclude, minRank = 0, maxRank = Number.POSITIVE_INFINITY } = filter;
+  const wanted = include === undefined ? [() => true] : matchers(include, parameters, owner);
+  const unwanted = exclude === undefined ? [] : matchers(exclude, parameters, owner);
+  const left = parameters.filter(
+    (parameter) =>
+      parameter.shape.length >= minRank &&
+      parameter.shape.length <= maxRank &&
+      wanted.some((matches) => matches(parameter)) &&
+      !unwanted.some((matches) => matches(parameter)),
+  );
+  if (left.length > 0 || parameters.length === 0) return left;
+  throw new GradwareError('UNKNOWN_PARAMETER', `${owner}: no parameter is left to work on`, {
+    remedy: `Let include, exclude, minRank and maxRank leave some of ${describe(parameters)}.`,
+  });
+}
+
+/** As `selectParameters`, for names alone; nothing may be left. */
 export function selectNames(
   names: readonly string[],
-  include: Patterns,
-  exclude: Patterns,
+  include: readonly string[],
+  exclude: readonly string[] | undefined,
   owner: string,
 ): readonly string[] {
-  const [wanted, unwanted] = [include, exclude].map((patterns) =>
-    listOf(patterns).map((pattern) => {
-      const matches = matcher(pattern);
-      if (!names.some(matches)) refuse(pattern, names, owner);
-      return matches;
-    }),
-  );
-  return names.filter(
-    (name) =>
-      (include === undefined || wanted?.some((matches) => matches(name))) &&
-      !unwanted?.some((matches) => matches(name)),
-  );
+  const all = names.map((name): ParameterInfo => ({ name, shape: [] }));
+  const wanted = matchers(include, all, owner);
+  const unwanted = matchers(exclude ?? [], all, owner);
+  return all
+    .filter((info) => wanted.some((matches) => matches(info)))
+    .filter((info) => !unwanted.some((matches) => matches(info)))
+    .map(({ name }) => name);
 }
 
-function refuse(pattern: string, names: readonly string[], owner: string): never {
-  const near = nearest(pattern, names);
-  throw new GradwareError('UNKNOWN_PARAMETER', `${owner}: "${pattern}" matches no parameter`, {
+function describe(parameters: readonly ParameterInfo[]): string {
+  const most = 20;
+  const listed = parameters.slice(0, most).map(({ name, shape }) => `${name} [${shape}]`);
+  return parameters.length > most
+    ? `${listed.join(', ')}, ... (${parameters.length})`
+    : listed.join(', ');
+}
+
+function refuse(
+  pattern: string | ParameterPredicate,
+  parameters: readonly ParameterInfo[],
+  owner: string,
+): never {
+  const text = typeof pattern === 'string' ? `"${pattern}"` : 'a function';
+  const names = parameters.map(({ name }) => name);
+  const near = typeof pattern === 'string' ? nearest(pattern, names) : [];
+  throw new GradwareError('UNKNOWN_PARAMETER', `${owner}: ${text} matches no parameter`, {
     remedy:
       near.length > 0
         ? `Did you mean ${near.join(' or ')}?`
-        : `The parameters are ${names.join(', ')}.`,
+        : `The parameters are ${describe(parameters)}.`,
   });
 }

@@ -13,6 +13,7 @@ import {
   type Resolved,
 } from '../options/options.js';
 import type { Setting } from '../schedules/schedule.js';
+import type { ParameterFilter, ParameterPattern } from './match.js';
 
 /** What a plugin may use, and nothing more. */
 export interface PluginContext {
@@ -39,6 +40,9 @@ export interface PluginContext {
   /** Steps done before this one: an int32 scalar. */
   readonly step: Value;
   readonly learningRate: Value;
+  /** The learning rate of the group that a parameter belongs to; `learningRate` is the session's where the plugin
+   *  works on several groups. */
+  learningRateOf(gradient: Value): Value;
   /** Uniform numbers in [0, 1) of the shape of `like`, a function of seed, step, plugin and parameter. Other ones at
    *  every call; with a key the same whenever it is asked for: what `encode` drew, `decode` can draw again. */
   random(options: { readonly like: Value; readonly key?: string }): Value;
@@ -90,13 +94,10 @@ export interface PluginHooks {
   ): Promise<readonly HostGradient[]> | readonly HostGradient[];
 }
 
-/** Options that every plugin has. */
-export interface CommonOptions {
+/** Options that every plugin has: the parameters that it works on, and when. */
+export interface CommonOptions extends ParameterFilter {
   /** Prefix of its state, settings and metrics. Default: its name, then name#2, ... */
   readonly id?: string | undefined;
-  /** Parameter names or globs that it works on. Default: all. */
-  readonly include?: string | readonly string[] | undefined;
-  readonly exclude?: string | readonly string[] | undefined;
   /** Works on every n-th step only, counted from `from`. */
   readonly every?: number | undefined;
   /** The first step (counted from 0) that it works on. */
@@ -121,6 +122,8 @@ export interface GradientPlugin extends PluginHooks, CommonOptions {
   readonly role?: PluginRole;
   /** A second one in the same chain is an error. */
   readonly single?: boolean;
+  /** The plugins that it runs, so that their settings are known before it does. */
+  readonly inside?: readonly GradientPlugin[];
 }
 
 /** What kind of thing a plugin does, to warn about orders known to be wrong. */
@@ -176,11 +179,12 @@ export interface PluginFactory<O extends Options> {
   readonly definition: PluginDefinition<O>;
 }
 
-const globList: Kind<string | readonly string[]> = {
+const isPattern = (value: unknown) => typeof value === 'string' || typeof value === 'function';
+
+const parameterPattern: Kind<ParameterPattern> = {
   describe: 'a parameter name or glob, or a list of them',
-  accepts: (value): value is string | readonly string[] =>
-    typeof value === 'string' ||
-    (Array.isArray(value) && value.every((entry) => typeof entry === 'string')),
+  accepts: (value): value is ParameterPattern =>
+    isPattern(value) || (Array.isArray(value) && value.every(isPattern)),
 };
 
 const identifier: Kind<string> = {
@@ -201,8 +205,10 @@ export const gradientPlugin: Kind<GradientPlugin> = {
 /** Declarations of the options that every plugin has, for help texts and the command line. */
 export const commonOptions = {
   id: constant(identifier, undefined, 'prefix of its state, settings and metrics'),
-  include: constant(globList, undefined, 'parameters that it works on'),
-  exclude: constant(globList, undefined, 'parameters that it leaves alone'),
+  include: constant(parameterPattern, undefined, 'parameters that it works on'),
+  exclude: constant(parameterPattern, undefined, 'parameters that it leaves alone'),
+  minRank: constant(integer(0), undefined, 'works on parameters of this many dimensions or more'),
+  maxRank: constant(integer(0), undefined, 'works on parameters of this many dimensions or fewer'),
   every: constant(integer(1), undefined, 'works on every n-th step only'),
   from: constant(integer(0), undefined, 'the first step that it works on'),
   until: constant(integer(0), undefined, 'the first step that it does not work on any more'),
@@ -238,6 +244,7 @@ function instantiate<O extends Options>(
   const kinds: Record<string, Kind<number>> = {};
   for (const [key, option] of Object.entries(definition.options))
     if (option.role === 'setting') kinds[key] = option.kind;
+  const inside = Object.values(constants).filter(gradientPlugin.accepts);
   const resolve = (context: PluginContext): Resolved<O> => {
     const live = Object.keys(settings).map((key) => [key, context.setting(key)]);
     return { ...constants, ...Object.fromEntries(live) } as Resolved<O>;
@@ -248,6 +255,7 @@ function instantiate<O extends Options>(
     ...common,
     settings,
     kinds,
+    ...(inside.length > 0 && { inside }),
     elementwise:
       typeof definition.elementwise === 'function'
         ? definition.elementwise(constants, settings)

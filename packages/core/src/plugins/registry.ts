@@ -19,6 +19,8 @@ export interface StateRecord {
   /** Place in the chain of the plugin that owns it; Infinity for optimizer and parameters, which come last. */
   readonly place: number;
   readonly parameter: string | undefined;
+  /** State of no one parameter may belong to a group: these are its parameters; undefined for all. */
+  readonly scope: ReadonlySet<string> | undefined;
   readonly survives: boolean | 'later';
   /** False where the owner rests at this step. */
   readonly active: Value | undefined;
@@ -124,6 +126,8 @@ export interface StateOwner {
   /** `plugin/<id>.` or `optimizer/`. */
   readonly prefix: string;
   readonly place: number;
+  /** The parameters of its group; undefined for all. */
+  readonly scope: ReadonlySet<string> | undefined;
   readonly active: Value | undefined;
 }
 
@@ -163,6 +167,7 @@ export function ownState(
       init: () => filled(type, shape, init),
       place: owner.place,
       parameter,
+      scope: owner.scope,
       survives,
       active: owner.active,
     };

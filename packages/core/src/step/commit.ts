@@ -37,15 +37,15 @@ export function commitStates(
     return known;
   }
 
-  function waitsOn(place: number, parameter: string | undefined): readonly Value[] {
+  function waitsOn(place: number, held: Held): readonly Value[] {
     return registry.waits
-      .filter((hold) => hold.place < place && concerns(hold, parameter))
+      .filter((hold) => hold.place < place && concerns(hold, held))
       .map((hold) => hold.when);
   }
 
   /** What a plugin asks for while it is not itself held. */
   function unheld<Request extends Hold>(request: Request): Request {
-    const held = any(waitsOn(request.place, undefined));
+    const held = any(waitsOn(request.place, { parameter: undefined, scope: request.parameters }));
     return held === undefined ? request : { ...request, when: op.And(request.when, op.Not(held)) };
   }
 
@@ -61,9 +61,9 @@ export function commitStates(
       continue;
     }
     const conditions = [
-      ...waitsOn(record.place, record.parameter),
+      ...waitsOn(record.place, record),
       ...drops
-        .filter((drop) => undoes(drop, record) && concerns(drop, record.parameter))
+        .filter((drop) => undoes(drop, record) && concerns(drop, record))
         .map((drop) => drop.when),
       ...(record.survives === true || bad === undefined ? [] : [bad]),
       ...(record.active === undefined ? [] : [op.Not(record.active)]),
@@ -94,8 +94,11 @@ function undoes(drop: Hold, { survives, place }: StateRecord): boolean {
   return survives === 'later' ? drop.place < place : !survives;
 }
 
-/** State of no particular parameter is touched only by holds that concern all of them. */
-function concerns(hold: Hold, parameter: string | undefined): boolean {
-  if (hold.parameters === undefined) return true;
-  return parameter !== undefined && hold.parameters.has(parameter);
+type Held = Pick<StateRecord, 'parameter' | 'scope'>;
+
+/** State of no particular parameter is touched only by holds that concern all of them, or all of its group. */
+function concerns({ parameters }: Hold, { parameter, scope }: Held): boolean {
+  if (parameters === undefined) return true;
+  if (parameter !== undefined) return parameters.has(parameter);
+  return scope !== undefined && [...scope].every((name) => parameters.has(name));
 }

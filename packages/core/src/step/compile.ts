@@ -18,19 +18,24 @@ import { type Feeding, names, type Part, type StateSpec, type StepProgram } from
 import type { TrainingGraph } from './training-graph.js';
 import {
   accumulateGradients,
+  type ChainPlan,
+  type GroupUpdate,
+  groupPrefix,
   type ParameterGroup,
   statisticsOf,
   updateParameters,
 } from './update.js';
 
 export interface CompileOptions {
+  /** What works on the gradients of all groups, before their own chains. */
+  readonly chain: ChainPlan;
   readonly groups: readonly ParameterGroup[];
   readonly provider: Provider;
   readonly part: Part;
   readonly feeding: Feeding;
   /** Settings that are read at every step, the learning rate among them. */
   readonly live: LiveSettings;
-  readonly learningRate: (group: string) => Setting;
+  readonly learningRate: Setting;
   readonly wantsMetric: (name: string) => boolean;
 }
 
@@ -41,19 +46,13 @@ export function compileStep(graph: TrainingGraph, options: CompileOptions): Step
   const registry = createRegistry();
   const seed = builder.declare({ name: names.seed, type: 'uint32', shape: [] });
   const step = stepScalar(builder, registry, 'step', 'int32', (at) => at);
-  const chains = createChains(builder, registry, options, step, seed);
+  const { shared, groups } = createChains(graph, registry, options, step, seed);
 
-  if (part !== 'update')
-    seedGradient(
-      graph,
-      chains.map(({ chain }) => chain),
-    );
+  if (part !== 'update') seedGradient(graph, shared);
   const records =
     part === 'backward'
       ? accumulateGradients(graph)
-      : chains.flatMap(({ group, learningRate, chain }) =>
-          updateParameters(graph, registry, options.live, group, chain, learningRate),
-        );
+      : updateParameters(graph, registry, options.live, shared, groups);
   const all = [
     ...records,
     ...(part === 'update' ? [] : statisticsOf(graph)),
@@ -113,33 +112,54 @@ export function compileStep(graph: TrainingGraph, options: CompileOptions): Step
   };
 }
 
-interface GroupChain {
-  readonly group: ParameterGroup;
-  readonly learningRate: Value;
-  readonly chain: Chain;
-}
-
 function createChains(
-  builder: GraphBuilder,
+  { builder, trainable }: TrainingGraph,
   registry: Registry,
-  { groups, live, learningRate: rateOf, wantsMetric }: CompileOptions,
+  { chain, groups, live, learningRate, wantsMetric }: CompileOptions,
   step: Value,
   seed: Value,
-): readonly GroupChain[] {
-  return groups.map((group) => {
-    const key = group.name === '' ? 'learningRate' : `${group.name}/learningRate`;
-    const learningRate = liveSetting(builder, registry, live, key, rateOf(group.name), undefined);
-    const { parameters } = group;
-    const shared = { builder, registry, live, step, seed, learningRate, wantsMetric, parameters };
-    const chain = createChain(group.plugins, group.ids, { ...shared, isGroup: groups.length > 1 });
-    return { group, learningRate, chain };
+): { readonly shared: Chain; readonly groups: readonly GroupUpdate[] } {
+  const rate = (key: string, setting: Setting) =>
+    liveSetting(builder, registry, live, key, setting, undefined);
+  const common = rate('learningRate', learningRate);
+  const rated = groups.map((group) => ({
+    group,
+    rate:
+      group.learningRate === undefined
+        ? common
+        : rate(`${groupPrefix(group.name)}learningRate`, group.learningRate),
+  }));
+  const rates = new Map(
+    rated.flatMap(({ group, rate: own }) => group.parameters.map((name) => [name, own] as const)),
+  );
+  const learningRateOf = (parameter: string) => rates.get(parameter) ?? common;
+  const all = { builder, registry, live, step, seed, learningRateOf, wantsMetric };
+  const parameters = trainable.map(({ parameter }) => parameter);
+  const shared = createChain(chain.plugins, chain.ids, {
+    ...all,
+    learningRate: common,
+    parameters,
   });
+  return {
+    shared,
+    groups: rated.map(({ group, rate: own }) => {
+      const names = new Set(group.parameters);
+      const environment = {
+        ...{ ...all, learningRate: own },
+        parameters: parameters.filter(({ name }) => names.has(name)),
+        group: { name: group.name, after: chain.plugins.length },
+      };
+      const { plugins, ids } = group.chain;
+      return { group, learningRate: own, chain: createChain(plugins, ids, environment) };
+    }),
+  };
 }
 
-/** Lets the plugins replace the gradient of the loss that the backward pass starts from. */
-function seedGradient({ builder, seed }: TrainingGraph, chains: readonly Chain[]): void {
+/** Lets the plugins replace the gradient of the loss that the backward pass starts from: those of groups have no
+ *  say in it. */
+function seedGradient({ builder, seed }: TrainingGraph, chain: Chain): void {
   const one = builder.op.filled(seed, 1);
-  const seeded = chains.reduce((current, chain) => chain.seed(current), one);
+  const seeded = chain.seed(one);
   if (seeded.name !== one.name) builder.redirect(seed, seeded);
 }
 

@@ -1,3 +1,4 @@
+import type { GraphBuilder } from '../graph/builder.js';
 import { filled } from '../graph/constants.js';
 import type { Value } from '../graph/value.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
@@ -10,17 +11,36 @@ import {
   type Registry,
   type StateRecord,
 } from '../plugins/registry.js';
+import type { Setting } from '../schedules/schedule.js';
 import { names } from './program.js';
 import type { TrainingGraph } from './training-graph.js';
 
-/** Parameters that share a chain, an optimizer and a learning rate. */
-export interface ParameterGroup {
-  /** Empty for the one group that holds all. */
-  readonly name: string;
-  readonly parameters: readonly string[];
+/** Plugins in order, and their ids. */
+export interface ChainPlan {
   readonly plugins: readonly GradientPlugin[];
   readonly ids: readonly string[];
+}
+
+/** Parameters that share an optimizer and a learning rate, and have a chain of their own. */
+export interface ParameterGroup {
+  /** Empty for the group of all that is in no other. */
+  readonly name: string;
+  readonly parameters: readonly string[];
+  /** Its own plugins, which come after those that work on all. */
+  readonly chain: ChainPlan;
   readonly optimizer: Optimizer;
+  /** Undefined where it is the session's. */
+  readonly learningRate: Setting | undefined;
+}
+
+/** What the settings of a group begin with. */
+export function groupPrefix(name: string): string {
+  return name === '' ? '' : `${name}/`;
+}
+
+/** What the state of a group's optimizer begins with, in checkpoints. */
+export function optimizerPrefix(name: string): string {
+  return name === '' ? 'optimizer/' : `optimizer/@${name}/`;
 }
 
 function record(key: string, value: Value, next: Value, parameter?: string): StateRecord {
@@ -31,6 +51,7 @@ function record(key: string, value: Value, next: Value, parameter?: string): Sta
     init: () => filled(value.type, value.shape, 0),
     place: Number.POSITIVE_INFINITY,
     parameter,
+    scope: undefined,
     survives: false,
     active: undefined,
   };
@@ -64,26 +85,63 @@ export function accumulateGradients(graph: TrainingGraph): StateRecord[] {
   );
 }
 
-/** Chain, optimizer, w ← w + Δ. */
+/** What becomes of one group: which of the parameters it has, at what rate they learn. */
+export interface GroupUpdate {
+  readonly group: ParameterGroup;
+  readonly chain: Chain;
+  readonly learningRate: Value;
+}
+
+/** Chain of all, then for each group its own and its optimizer, then w ← w + Δ. */
 export function updateParameters(
   graph: TrainingGraph,
   registry: Registry,
   live: LiveSettings,
-  group: ParameterGroup,
-  chain: Chain,
-  learningRate: Value,
+  shared: Chain,
+  groups: readonly GroupUpdate[],
 ): StateRecord[] {
-  const { builder } = graph;
-  const { op } = builder;
-  const wanted = new Set(group.parameters);
-  const own = graph.trainable.filter(({ parameter }) => wanted.has(parameter.name));
-  const gradients = chain.transform(
-    own.map(({ parameter, gradient }) => ({ ...gradient, parameter: parameter.name })),
+  const { builder, trainable } = graph;
+  const gradients = shared.transform(
+    trainable.map(({ parameter, gradient }) => ({ ...gradient, parameter: parameter.name })),
   );
-  const prefix = group.name === '' ? 'optimizer/' : `optimizer/${group.name}/`;
-  const owner = { prefix, place: Number.POSITIVE_INFINITY, active: undefined };
-  const { optimizer } = group;
-  const updates = builder.scoped(optimizer.name, () => {
+  const updates = groups.flatMap((group) =>
+    runOptimizer(builder, registry, live, group, group.chain.transform(ownOf(group, gradients))),
+  );
+  const changed = shared.transformUpdates(updates);
+  const final = new Map(
+    groups
+      .flatMap((group) => group.chain.transformUpdates(ownOf(group, changed)))
+      .map((update) => [update.parameter, update]),
+  );
+  return trainable.map(({ parameter }) => {
+    const { name } = parameter;
+    const next = builder.op.Add(parameter, final.get(name) as Value);
+    return record(`parameter/${name}`, parameter, next, name);
+  });
+}
+
+function ownOf({ group }: GroupUpdate, values: readonly Value[]): readonly Value[] {
+  const own = new Set(group.parameters);
+  return values.filter(({ parameter = '' }) => own.has(parameter));
+}
+
+function runOptimizer(
+  builder: GraphBuilder,
+  registry: Registry,
+  live: LiveSettings,
+  { group, learningRate }: GroupUpdate,
+  gradients: readonly Value[],
+): readonly Value[] {
+  const { op } = builder;
+  const { name, optimizer } = group;
+  const owner = {
+    prefix: optimizerPrefix(name),
+    place: Number.POSITIVE_INFINITY,
+    scope: new Set(group.parameters),
+    active: undefined,
+  };
+  const settingsOf = `${groupPrefix(name)}${optimizer.name}`;
+  const updates = builder.scoped(settingsOf, () => {
     const count = ownState(builder, registry, owner, 'count', { dtype: 'int32' });
     const current = count.set(op.Add(count.value, 1));
     return optimizer.update(gradients, {
@@ -92,26 +150,12 @@ export function updateParameters(
       count: current,
       parameter: (gradient) => builder.value(gradient.parameter ?? gradient.name),
       state: (key, state) => ownState(builder, registry, owner, key, state),
-      setting: (name) =>
-        liveSetting(
-          builder,
-          registry,
-          live,
-          `${group.name === '' ? '' : `${group.name}/`}${optimizer.name}.${name}`,
-          optimizer.settings[name] ?? 0,
-          optimizer.kinds?.[name],
-        ),
+      setting: (key) => {
+        const initial = optimizer.settings[key] ?? 0;
+        const kind = optimizer.kinds?.[key];
+        return liveSetting(builder, registry, live, `${settingsOf}.${key}`, initial, kind);
+      },
     });
   });
-  const final = chain.transformUpdates(
-    updates.map((update, i) => ({ ...update, parameter: own[i]?.parameter.name })),
-  );
-  return own.map(({ parameter }, i) =>
-    record(
-      `parameter/${parameter.name}`,
-      parameter,
-      op.Add(parameter, final[i] as Value),
-      parameter.name,
-    ),
-  );
+  return updates.map((update, i) => ({ ...update, parameter: gradients[i]?.parameter }));
 }

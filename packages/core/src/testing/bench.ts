@@ -273,20 +273,21 @@ function compile(options: BenchOptions, live: LiveSettings, feeding: Feeding): S
     outputs: [],
     seed,
   };
-  const group = {
+  const all = {
     name: '',
     parameters: [...weights.keys()],
-    plugins,
-    ids: assignIds(plugins),
+    chain: { plugins: [], ids: [] },
     optimizer,
+    learningRate: undefined,
   };
   return compileStep(graph, {
-    groups: [group],
+    chain: { plugins, ids: assignIds(plugins) },
+    groups: [all],
     provider,
     part: 'step',
     feeding,
     live,
-    learningRate: () => learningRate,
+    learningRate,
     wantsMetric: () => true,
   });
 }

@@ -3,6 +3,7 @@ import type { Loss } from '../losses/loss.js';
 import type { Provider } from '../lowering/rule.js';
 import type { TensorData, ValueInfo } from '../onnx/ir.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
+import type { ParameterFilter, ParameterPattern } from '../plugins/match.js';
 import type { GradientPlugin } from '../plugins/plugin.js';
 import type { Setting } from '../schedules/schedule.js';
 import type { BatchNormMode } from './batch-norm.js';
@@ -21,15 +22,33 @@ export interface ArtifactFiles {
   readonly optimizerModel?: Source | undefined;
 }
 
+/** Parameters with a chain, an optimizer and a learning rate of their own. */
+export interface GroupOptions extends Omit<ParameterFilter, 'include'> {
+  /** What the settings, metrics and state of its plugins and its optimizer begin with: `<name>/<id>.<option>`. */
+  readonly name: string;
+  /** Its parameters: names, globs or predicates; of these the ones that no earlier group matches. */
+  readonly match?: ParameterPattern | undefined;
+  /** Its own chain. A global norm here is that of the group. */
+  readonly plugins?: readonly GradientPlugin[] | undefined;
+  /** Default: the session's. It keeps its own count of steps. */
+  readonly optimizer?: Optimizer | undefined;
+  /** Default: the session's, with every change of it. */
+  readonly learningRate?: Setting | undefined;
+}
+
 export interface TrainingOptions {
   /** Tried in order; 'auto' takes the first that works. Default ['cpu'] in Node, ['wasm'] on the web. */
   readonly executionProviders?: readonly (Provider | 'auto')[] | undefined;
-  /** The chain, in order; after what is registered under GRADIENT_PLUGIN. */
+  /** The chain, in order; after what is registered under GRADIENT_PLUGIN. It works on all parameters together, before
+   *  the chains of groups: a global norm here is that of the whole model. */
   readonly plugins?: readonly GradientPlugin[] | undefined;
   /** Default: the artifacts' own; for a forward model AdamW. */
   readonly optimizer?: Optimizer | undefined;
   /** A number or a schedule. Default: 0.001 for artifacts (as ORT), else the optimizer's. */
   readonly learningRate?: Setting | undefined;
+  /** Parts of the model with a chain, an optimizer and a learning rate of their own. A parameter is in the first group
+   *  that matches it; what none matches has the session's optimizer and learning rate. */
+  readonly groups?: readonly GroupOptions[] | undefined;
   /** For a forward model: what is minimised. A name or a Loss. */
   readonly loss?: Loss | string | undefined;
   /** For a forward model: the outputs that go to the loss. Default: the first. */
@@ -57,7 +76,7 @@ export interface StepResult {
   readonly loss: number;
   /** By `<plugin id>.<key>`. */
   readonly metrics: Readonly<Record<string, number>>;
-  /** Whether a plugin undid the step. */
+  /** Whether a plugin undid the step; a plugin of a group undoes what is of its group. */
   readonly dropped: boolean;
   /** What `additionalOutputNames` asked for. */
   readonly outputs: Feeds;
@@ -92,7 +111,7 @@ export interface SaveOptions {
   /** `gradware`: everything, so that training continues exactly (a safetensors file). `ort`: a checkpoint that
    *  ORT's own training runtime loads. Default `gradware`. */
   readonly format?: 'gradware' | 'ort' | undefined;
-  /** For `ort`: with moments and step count. Default true. */
+  /** For `ort`: with moments and step count; has to be false where there are groups. Default true. */
   readonly includeOptimizerState?: boolean | undefined;
   /** Free text kept in the checkpoint (format gradware). */
   readonly metadata?: Readonly<Record<string, string>> | undefined;
@@ -117,7 +136,8 @@ export interface TrainingSession {
   readonly stepCount: number;
   /** A number or a schedule; may be set at any time. */
   learningRate: Setting;
-  /** Live settings of plugins and optimizer by `<id>.<option>`. */
+  /** Live settings of plugins and optimizer by `<id>.<option>`, those of a group by `<group>/<id>.<option>` and
+   *  `<group>/learningRate`. */
   readonly settings: {
     readonly names: readonly string[];
     get(name: string): Setting;

@@ -7,7 +7,9 @@ import { tensorOf } from '../graph/constants.js';
 import type { DataType, TensorData } from '../onnx/ir.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { fromTensor } from '../runtime/tensors.js';
+import type { ParameterGroup } from '../step/update.js';
 import type { SaveOptions, Source, TrainingSession } from './api.js';
+import { stateByGroup } from './groups.js';
 import type { ParameterAccess } from './parameters.js';
 import type { Queue } from './queue.js';
 import { readSource } from './read-source.js';
@@ -26,6 +28,7 @@ interface CheckpointParts {
   readonly store: StateStore;
   readonly parameters: ParameterAccess;
   readonly queue: Queue;
+  readonly groups: readonly ParameterGroup[];
   readonly learningRate: () => number;
   readonly progress: { read(): Progress; write(next: Progress): void };
 }
@@ -36,7 +39,7 @@ const momentumKey = /^optimizer\/(momentum\d+)\/(.+)$/s;
 export function checkpointing(
   parts: CheckpointParts,
 ): Pick<TrainingSession, 'checkpoint' | 'saveCheckpoint' | 'loadCheckpoint'> {
-  const { runtime, source, store, parameters, queue, progress } = parts;
+  const { runtime, source, store, parameters, queue, groups, progress } = parts;
 
   function encode({
     format = 'gradware',
@@ -49,6 +52,7 @@ export function checkpointing(
     // Gradients of a step in progress are no part of a checkpoint, as in ORT.
     const tensors = new Map([...store.snapshot()].filter(([key]) => !key.startsWith('gradient/')));
     if (format === 'gradware') return encodeTrainingState({ step, seed, tensors, metadata });
+    if (includeOptimizerState) refuseGroups();
     const named = (names: readonly string[]) =>
       new Map(names.map((name) => [name, fromTensor(parameters.get(name))]));
     return writeOrtCheckpoint({
@@ -58,6 +62,19 @@ export function checkpointing(
       optimizer: includeOptimizerState ? optimizerState(tensors) : undefined,
       properties: new Map(),
     });
+  }
+
+  /** ORT knows one optimizer only. */
+  function refuseGroups(): void {
+    if (groups.length === 1 && groups[0]?.name === '') return;
+    throw new GradwareError(
+      'UNSUPPORTED',
+      "ONNX Runtime's checkpoint has room for one optimizer, and the session has groups",
+      {
+        where: `groups ${groups.map(({ name }) => name || '(the rest)').join(', ')}`,
+        remedy: "Save with includeOptimizerState: false, or in the format 'gradware'.",
+      },
+    );
   }
 
   function optimizerState(tensors: ReadonlyMap<string, TensorData>): OptimizerState {
@@ -121,7 +138,8 @@ export function checkpointing(
             `${source.statistics.includes(name) ? 'statistic' : 'parameter'}/${name}`,
             tensor,
           );
-        for (const [key, tensor] of optimizerTensors(optimizer)) tensors.set(key, tensor);
+        for (const [key, tensor] of stateByGroup(optimizerTensors(optimizer), groups))
+          tensors.set(key, tensor);
         const { seed } = progress.read();
         restore({ step: optimizer?.step ?? 0, seed, tensors, metadata: {} }, file);
       }),

@@ -4,7 +4,6 @@ import type { LiveSettings } from '../plugins/registry.js';
 import { compileStep } from '../step/compile.js';
 import type { Feeding, Part } from '../step/program.js';
 import type { TrainingGraph } from '../step/training-graph.js';
-import type { ParameterGroup } from '../step/update.js';
 import { findLabels, type LabelInput } from './checks.js';
 import { createExecutor, type Executor } from './executor.js';
 import type { SessionParts } from './session-parts.js';
@@ -28,7 +27,6 @@ export function createCompiler(
   parts: SessionParts & {
     readonly store: StateStore;
     readonly live: LiveSettings;
-    readonly groups: readonly ParameterGroup[];
   },
 ): Compiler {
   const cache = new Map<string, Compiled>();
@@ -41,12 +39,13 @@ export function createCompiler(
     const graph = part === 'update' ? updateGraph(parts) : await parts.source.build(inputs);
     const labels = findLabels(graph.builder, graph.inputs);
     const program = compileStep(graph, {
-      groups: parts.groups,
+      chain: parts.plan.chain,
+      groups: parts.plan.groups,
       provider: parts.provider,
       part,
       feeding,
       live: parts.live,
-      learningRate: () => parts.learningRate,
+      learningRate: parts.learningRate,
       wantsMetric: parts.wantsMetric,
     });
     return {

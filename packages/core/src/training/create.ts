@@ -3,14 +3,14 @@ import { GradwareError } from '../errors.js';
 import { byteLength } from '../onnx/element-types.js';
 import { adamw } from '../optimizers/adamw.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
-import { assignIds } from '../plugins/chain.js';
-import { orderWarnings } from '../plugins/order.js';
+import type { ParameterInfo } from '../plugins/match.js';
 import type { GradientPlugin } from '../plugins/plugin.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { createShapeOracle } from '../runtime/shape-oracle.js';
 import type { Setting } from '../schedules/schedule.js';
 import type { TrainingOptions, TrainingSession } from './api.js';
 import { optimizerTensors } from './checkpointing.js';
+import { planTraining, stateByGroup } from './groups.js';
 import { loadSource, type Trainable } from './load.js';
 import { chooseProvider } from './providers.js';
 import { createSession } from './session.js';
@@ -49,17 +49,17 @@ export async function createTrainingSession(
   );
   const optimizer = options.optimizer ?? registered.optimizer ?? source.optimizer ?? adamw();
   const plugins = [...registered.plugins, ...(options.plugins ?? [])];
+  const plan = planTraining(trainableOf(source), plugins, optimizer, options.groups);
   const warnings = [
     ...source.warnings,
-    ...orderWarnings(plugins, assignIds(plugins)),
+    ...plan.warnings,
     ...refused.map((reason) => `A provider does not work here: ${reason}`),
   ];
   for (const warning of warnings) registered.warn(warning);
   return createSession({
     runtime,
     source,
-    plugins,
-    optimizer,
+    plan,
     learningRate:
       options.learningRate ??
       registered.schedule ??
@@ -70,9 +70,17 @@ export async function createTrainingSession(
     wantsMetric: metricFilter(options.metrics),
     sessionOptions: { logSeverityLevel: 3, ...options.session, executionProviders: [provider] },
     warnings,
-    initialState:
-      options.optimizer === undefined ? optimizerTensors(source.optimizerState) : new Map(),
+    initialState: stateByGroup(
+      optimizerTensors(source.optimizerState),
+      options.optimizer === undefined
+        ? plan.groups.filter((group) => group.optimizer === optimizer)
+        : [],
+    ),
   });
+}
+
+function trainableOf({ trainable, parameters }: ModelSource): readonly ParameterInfo[] {
+  return trainable.map((name) => ({ name, shape: parameters.get(name)?.dims ?? [] }));
 }
 
 /** Weights, gradients, updates and two moments before and after a step. */

@@ -1,17 +1,15 @@
 import type { Provider } from '../lowering/rule.js';
 import type { TensorData } from '../onnx/ir.js';
-import type { Optimizer } from '../optimizers/optimizer.js';
-import type { GradientPlugin } from '../plugins/plugin.js';
 import type { Runtime, SessionOptions } from '../runtime/runtime.js';
 import type { Setting } from '../schedules/schedule.js';
+import type { TrainingPlan } from './groups.js';
 import type { ModelSource } from './source.js';
 
-/** What a session is made of: a model that is loaded, a chain that is chosen, a provider that works. */
+/** What a session is made of: a model that is loaded, a chain that is laid out, a provider that works. */
 export interface SessionParts {
   readonly runtime: Runtime;
   readonly source: ModelSource;
-  readonly plugins: readonly GradientPlugin[];
-  readonly optimizer: Optimizer;
+  readonly plan: TrainingPlan;
   readonly learningRate: Setting;
   readonly provider: Provider;
   readonly seed: number;

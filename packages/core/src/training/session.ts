@@ -1,6 +1,5 @@
 import type { Tensor } from 'onnxruntime-common';
 import { GradwareError } from '../errors.js';
-import { assignIds, checkChain } from '../plugins/chain.js';
 import type { LiveSettings } from '../plugins/registry.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { fromTensor, toTensor } from '../runtime/tensors.js';
@@ -26,26 +25,17 @@ interface Ran {
 
 /** A session over a model that is loaded and a chain that is laid out. */
 export function createSession(parts: SessionParts): TrainingSession {
-  const { runtime, source, plugins, provider } = parts;
+  const { runtime, source, plan, provider } = parts;
   const live: LiveSettings = new Map([
     ['learningRate', { setting: parts.learningRate, kind: undefined }],
   ]);
-  const ids = assignIds(plugins);
-  checkChain(plugins, source.trainable);
   const store = createStateStore(runtime);
   const queue = createQueue();
   const checked = new WeakSet<object>();
   const parameters = parameterAccess(runtime, source, store);
-  const group = {
-    name: '',
-    parameters: source.trainable,
-    plugins,
-    ids,
-    optimizer: parts.optimizer,
-  };
-  const compiler = createCompiler({ ...parts, store, live, groups: [group] });
+  const compiler = createCompiler({ ...parts, store, live });
   const evaluation = createEvaluation(runtime, source, parameters, parts.sessionOptions);
-  const settings = createSettings(live, group);
+  const settings = createSettings(live, plan);
   let step = 0;
   let seed = parts.seed;
   let accumulating = false;
@@ -55,7 +45,10 @@ export function createSession(parts: SessionParts): TrainingSession {
 
   /** Where the host must look in between, every step is a run of its own. */
   const loops =
-    provider !== 'webgpu' && !plugins.some((plugin) => plugin.transformHost !== undefined);
+    provider !== 'webgpu' &&
+    [plan.chain, ...plan.groups.map(({ chain }) => chain)].every(({ plugins }) =>
+      plugins.every((plugin) => plugin.transformHost === undefined),
+    );
 
   async function run(
     part: Part,
@@ -313,6 +306,7 @@ export function createSession(parts: SessionParts): TrainingSession {
       store,
       parameters,
       queue,
+      groups: plan.groups,
       learningRate: () => valueAt(settings.get('learningRate'), step),
       progress: {
         read: () => ({ step, seed, metadata }),

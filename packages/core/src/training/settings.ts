@@ -1,22 +1,29 @@
 import { GradwareError } from '../errors.js';
 import { nearest } from '../options/nearest.js';
+import type { GradientPlugin } from '../plugins/plugin.js';
 import type { LiveSettings } from '../plugins/registry.js';
 import type { Setting } from '../schedules/schedule.js';
-import type { ParameterGroup } from '../step/update.js';
+import { groupPrefix } from '../step/update.js';
 import type { TrainingSession } from './api.js';
+import type { TrainingPlan } from './groups.js';
 
 /** Settings by `<id>.<option>`: of the plugins, of the optimizer, and the learning rate. A change reaches every
  *  compiled step, because the steps read them from here. */
 export function createSettings(
   live: LiveSettings,
-  { plugins, ids, optimizer }: ParameterGroup,
+  { chain, groups }: Pick<TrainingPlan, 'chain' | 'groups'>,
 ): TrainingSession['settings'] {
-  plugins.forEach((plugin, i) => {
-    for (const [name, setting] of Object.entries(plugin.settings ?? {}))
-      live.set(`${ids[i]}.${name}`, { setting, kind: plugin.kinds?.[name] });
-  });
-  for (const [name, setting] of Object.entries(optimizer.settings))
-    live.set(`${optimizer.name}.${name}`, { setting, kind: undefined });
+  for (const { plugins, ids } of [chain, ...groups.map((group) => group.chain)])
+    plugins.forEach((plugin, i) => {
+      declareAll(live, plugin, ids[i] ?? plugin.name);
+    });
+  for (const { name: group, optimizer, learningRate } of groups) {
+    const prefix = groupPrefix(group);
+    if (learningRate !== undefined)
+      live.set(`${prefix}learningRate`, { setting: learningRate, kind: undefined });
+    for (const [name, setting] of Object.entries(optimizer.settings))
+      live.set(`${prefix}${optimizer.name}.${name}`, { setting, kind: optimizer.kinds?.[name] });
+  }
 
   function entryOf(name: string) {
     const entry = live.get(name);
@@ -48,4 +55,12 @@ export function createSettings(
       entry.setting = value;
     },
   };
+}
+
+/** The settings of a plugin, and of those inside it. */
+function declareAll(live: LiveSettings, plugin: GradientPlugin, id: string): void {
+  for (const [name, setting] of Object.entries(plugin.settings ?? {}))
+    live.set(`${id}.${name}`, { setting, kind: plugin.kinds?.[name] });
+  for (const inner of plugin.inside ?? [])
+    declareAll(live, inner, `${id}/${inner.id ?? inner.name}`);
 }
