@@ -4,7 +4,7 @@ import { readOrtCheckpoint } from '../../packages/core/src/artifacts/ort-checkpo
 import { opsWithoutOrtKernel } from '../../packages/core/src/artifacts/ort-kernels.js';
 import { tensorOf } from '../../packages/core/src/graph/constants.js';
 import type { Attributes } from '../../packages/core/src/graph/value.js';
-import type { GenerateOptions } from '../../packages/core/src/index.js';
+import { adamw, type GenerateOptions } from '../../packages/core/src/index.js';
 import { crossEntropy, nll } from '../../packages/core/src/losses/index.js';
 import { generateArtifacts, nodeRuntime, TrainingSession } from '../../packages/core/src/node.js';
 import type { Model, TensorData } from '../../packages/core/src/onnx/ir.js';
@@ -231,6 +231,32 @@ test('the models have the inputs, outputs and names that ORT gives them', async 
   expect(ours.nodes.map(({ attributes }) => attributes)).toEqual(
     theirs.nodes.map(({ attributes }) => attributes),
   );
+});
+
+test('a forward model and its artifacts train alike', async () => {
+  const bytes = encodeModel(models.transformer());
+  const batches = tokens();
+  const artifacts = await TrainingSession.create(await generateArtifacts(bytes));
+  const forward = await TrainingSession.create(bytes, {
+    optimizer: adamw({ form: 'huggingface', epsilon: 1e-6, weightDecay: 0 }),
+    learningRate: 1e-3,
+  });
+  const [theirs, ours] = [await byGradware(artifacts, batches), await byGradware(forward, batches)];
+  close(ours.losses, theirs.losses);
+  close([ours.evaluation], [theirs.evaluation]);
+});
+
+test('a parameter that the loss does not reach is an error', async () => {
+  const { add, weight, model } = modelWriter();
+  add('Gemm', ['x', weight('w', [5, 3])], {}, 'y');
+  add('Gemm', ['x', weight('v', [5, 3])], {}, 'z');
+  const bytes = encodeModel(model(['n', 5], ['n', 3]));
+  const made = generateArtifacts(bytes, { loss: 'mse', requiresGrad: ['*'] });
+  await expect(made).rejects.toThrow(/does not depend on v/);
+  const without = await generateArtifacts(bytes, { loss: 'mse' });
+  expect(decode(without.trainModel).graph.inputs.map(({ name }) => name)).toEqual([
+    ...['x', 'target', 'w', 'w_grad.accumulation.buffer', 'lazy_reset_grad'],
+  ]);
 });
 
 test('a nominal checkpoint, a prefix, no optimizer', async () => {
