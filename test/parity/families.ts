@@ -1,4 +1,5 @@
 import type { GradientCase } from '../support/check-gradients.js';
+import { fusedOps, laterOps, shortMasks } from './attention-cases.js';
 import { controlFlow } from './control-flow-cases.js';
 import * as further from './further-cases.js';
 import * as single from './gradient-cases.js';
@@ -10,6 +11,9 @@ export const families: Readonly<Record<string, readonly GradientCase[]>> = {
   ...single,
   ...further,
   controlFlow,
+  fusedOps,
+  laterOps,
+  shortMasks,
   recurrence,
   resizing,
 };

@@ -84,6 +84,9 @@ const microsoftTraining = new Set([
 /** Stock ops that live in com.microsoft and have no namesake in ai.onnx. */
 const contribOnly = new Set(['BiasGelu', 'FastGelu', 'FusedMatMul', 'QuickGelu']);
 
+/** Ops of ai.onnx that the opset of step graphs does not have; they are always taken apart. */
+const newer = new Set(['Attention', 'RotaryEmbedding']);
+
 /** The domain in which an op builder emits an op. */
 export function domainOf(opType: string): string {
   return microsoftTraining.has(opType) || contribOnly.has(opType) ? microsoft : '';
@@ -98,5 +101,5 @@ export function isTrainingOp(opType: string, domain: string): boolean {
 /** An op that stock ONNX Runtime may run as it is. */
 export function isStockOp(opType: string, domain: string): boolean {
   if (domain === microsoft) return stockContrib.has(opType);
-  return domain === '' && !defaultDomainTraining.has(opType);
+  return domain === '' && !defaultDomainTraining.has(opType) && !newer.has(opType);
 }

@@ -2,6 +2,7 @@ import { GradwareError } from '../errors.js';
 import type { Graph, Node, TensorData, ValueInfo } from '../onnx/ir.js';
 import { usedNames } from '../onnx/names.js';
 import { createBuilder, type GraphBuilder } from './builder.js';
+import { decompositionOf, takeApart } from './decompose/index.js';
 import { isStockOp, isTrainingOp } from './dialect.js';
 import { constantAttribute } from './fold.js';
 import { sortNodes } from './order.js';
@@ -44,7 +45,9 @@ export async function addTyped(
   const { stock, rest } = partition(hoistConstants(builder, nodes), builder);
   for (const [node, types] of await askOracle(builder, stock, oracle)) builder.add(node, types);
   for (const node of rest) {
-    if (shapeRuleOf(node.opType) !== undefined && !isTrainingOnlyByName(node))
+    const decomposition = isStockOp(node.opType, node.domain) ? undefined : decompositionOf(node);
+    if (decomposition !== undefined) takeApart(builder, node, decomposition);
+    else if (shapeRuleOf(node.opType) !== undefined && !isTrainingOnlyByName(node))
       placeByRule(builder, node);
     else if (isStockOp(node.opType, node.domain))
       for (const [own, types] of await askOracle(builder, [node], oracle)) builder.add(own, types);

@@ -262,7 +262,7 @@ function becomesScalarInput(name: string, i: number): UpgradeStep {
 export const refusals: Readonly<
   Record<string, { readonly since: number; readonly reason: string }>
 > = Object.fromEntries(
-  ['Attention', 'RotaryEmbedding', 'TensorScatter', 'BitCast', 'CumProd'].map((opType) => [
+  ['TensorScatter', 'BitCast', 'CumProd'].map((opType) => [
     opType,
     { since: 22, reason: 'opset 21 has no such op' },
   ]),

@@ -252,7 +252,7 @@ test.each([
   [at(6, 'Add', [[2], [2]]), /Opset 6 is not supported/],
   [at(40, 'Add', [[2], [2]]), /Opset 40 is not supported/],
   [at(8, 'Scan', [[2], [2]]), /Scan of opset 8.*node Scan/s],
-  [at(23, 'Attention', [[2], [2]]), /Attention of opset 23.*node Attention/s],
+  [at(24, 'TensorScatter', [[2], [2]]), /TensorScatter of opset 24.*node TensorScatter/s],
   [at(8, 'BatchNormalization', [[2], [2], [2], [2], [2]], { spatial: 0 }), /spatial = 0/],
 ])('%j is refused', (checked, message) => {
   expect(() => upgradeModel(modelOf(checked))).toThrow(message);

@@ -1,4 +1,5 @@
 import { GradwareError } from '../errors.js';
+import { decompositionOf } from '../graph/decompose/index.js';
 import { canLower } from '../lowering/lower.js';
 import type { Node } from '../onnx/ir.js';
 import { subgraphs } from '../onnx/names.js';
@@ -6,7 +7,7 @@ import { subgraphs } from '../onnx/names.js';
 /** Nodes, in nested graphs too, that stock ONNX Runtime does not know and that no lowering expresses. */
 export function unknownNodes(nodes: readonly Node[]): readonly Node[] {
   return nodes.flatMap((node) => [
-    ...(canLower(node) ? [] : [node]),
+    ...(canLower(node) || decompositionOf(node) ? [] : [node]),
     ...subgraphs(node).flatMap((graph) => unknownNodes(graph.nodes)),
   ]);
 }

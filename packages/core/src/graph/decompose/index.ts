@@ -1,21 +1,27 @@
 import type { Node } from '../../onnx/ir.js';
 import type { GraphBuilder } from '../builder.js';
+import { attentions } from './attention.js';
 import { contextOf } from './context.js';
 import { controlFlow } from './control-flow.js';
 import type { Decomposition, Decompositions } from './decomposition.js';
 import { normalization } from './normalization.js';
 import { recurrent } from './recurrent.js';
+import { rotary } from './rotary.js';
 
-const table: Decompositions = { ...controlFlow, ...normalization, ...recurrent };
-
-/** ONNX's own domain, and ORT's. */
-const domains: ReadonlySet<string> = new Set(['', 'com.microsoft']);
+const table: Decompositions = {
+  ...attentions,
+  ...controlFlow,
+  ...normalization,
+  ...recurrent,
+  ...rotary,
+};
 
 export function decompositionOf({
   opType,
   domain,
 }: Pick<Node, 'opType' | 'domain'>): Decomposition | undefined {
-  return domains.has(domain) && Object.hasOwn(table, opType) ? table[opType] : undefined;
+  const key = domain === '' ? opType : `${domain}.${opType}`;
+  return Object.hasOwn(table, key) ? table[key] : undefined;
 }
 
 /** Takes the nodes among `wanted` apart that have no gradient rule of their own, in place. Where nobody wants a
@@ -28,17 +34,25 @@ export function decompose(builder: GraphBuilder, wanted: ReadonlySet<Node>): voi
   }
 }
 
-function takeApart(builder: GraphBuilder, node: Node, decomposition: Decomposition): void {
+/** Emits a node taken apart, with its outputs under their names. */
+export function takeApart(builder: GraphBuilder, node: Node, decomposition: Decomposition): void {
   const outputs = builder.scoped(node.name || node.opType, () =>
     decomposition(contextOf(builder, node)),
   );
   node.outputs.forEach((output, i) => {
     const made = outputs[i];
     if (output === '' || made === undefined) return;
-    const copy = { opType: 'Identity', domain: '', attributes: {} };
+    const { type, shape } = made;
     builder.add(
-      { ...copy, name: `${output}/Identity`, inputs: [made.name], outputs: [output] },
-      [],
+      {
+        name: `${output}/Identity`,
+        opType: 'Identity',
+        domain: '',
+        inputs: [made.name],
+        outputs: [output],
+        attributes: {},
+      },
+      [{ name: output, type, shape }],
     );
   });
 }

@@ -1,7 +1,28 @@
 import { float, int, ints, normalizeAxis } from '../value.js';
-import { decompositions } from './decomposition.js';
+import { type DecompositionContext, decompositions } from './decomposition.js';
+
+/** The sum that a fused residual norm begins with, and the norm of it. */
+function skipNorm(
+  context: DecompositionContext,
+  opType: 'LayerNormalization' | 'SimplifiedLayerNormalization',
+) {
+  const { op, x, attributes, has } = context;
+  const full = opType === 'LayerNormalization';
+  const bias = full ? 4 : 3;
+  const joined = op.Add(x[0], x[1]);
+  const sum = has(bias) ? op.Add(joined, x[bias]) : joined;
+  const [y, ...statistics] = op[opType](sum, x[2], full && has(3) ? x[3] : null, {
+    axis: -1,
+    epsilon: float(attributes, 'epsilon', 1e-12),
+  });
+  const [mean, deviation] = full ? statistics : [undefined, statistics[0]];
+  return [y, mean, deviation, sum];
+}
 
 export const normalization = decompositions({
+  'com.microsoft.SkipLayerNormalization': (context) => skipNorm(context, 'LayerNormalization'),
+  'com.microsoft.SkipSimplifiedLayerNormalization': (context) =>
+    skipNorm(context, 'SimplifiedLayerNormalization'),
   MeanVarianceNormalization({ op, x: [x], attributes }) {
     const axes = (ints(attributes, 'axes') ?? [0, 2, 3]).map((axis) =>
       normalizeAxis(axis, x.shape.length),

@@ -1,0 +1,220 @@
+import { GradwareError } from '../../errors.js';
+import type { Op } from '../builder.js';
+import { tensorOf } from '../constants.js';
+import { float, int, type PlainAttributes, type Value } from '../value.js';
+import { type DecompositionContext, decompositions } from './decomposition.js';
+
+/** Softmax of it counts as zero, and a row of nothing else stays finite. */
+const never = -3.4028234663852886e38;
+
+interface Heads {
+  /** [batch, heads, steps, size]; keys and values may have fewer heads, each shared by neighbours. */
+  readonly q: Value;
+  readonly k: Value;
+  readonly v: Value;
+  readonly scale: number;
+  readonly softcap: number;
+  /** Added to the scores, broadcast to [batch, heads, steps, keys]. */
+  readonly biases: readonly Value[];
+  /** How many keys stand before the first query; undefined where every key may be seen. */
+  readonly causalOffset: number | undefined;
+}
+
+interface Attended {
+  /** [batch, heads, steps, size of v]. */
+  readonly y: Value;
+  /** The scores: as products, with their cap, with their biases, after the softmax. */
+  readonly scores: readonly [Value, Value, Value, Value];
+}
+
+function repeatHeads(op: Op, value: Value, heads: number): Value {
+  const [batch = 0, own = 0, steps = 0, size = 0] = value.shape;
+  if (own === heads) return value;
+  const times = heads / own;
+  const spread = op.Expand(
+    op.reshape(value, [batch, own, 1, steps, size]),
+    op.ints([batch, own, times, steps, size]),
+  );
+  return op.reshape(spread, [batch, heads, steps, size]);
+}
+
+function causalBias(op: Op, { type }: Value, queries: number, keys: number, offset: number): Value {
+  const values = Array.from({ length: queries * keys }, (_, i) =>
+    i % keys <= Math.floor(i / keys) + offset ? 0 : never,
+  );
+  return op.constant(tensorOf(type, values, [queries, keys]));
+}
+
+/** softmax(scale · q·kᵀ + biases) · v. */
+function attend(op: Op, { q, k, v, scale, softcap, biases, causalOffset }: Heads): Attended {
+  const [, heads = 0, queries = 0] = q.shape;
+  const [keys, values] = [repeatHeads(op, k, heads), repeatHeads(op, v, heads)];
+  const products = op.MatMul(op.Mul(q, scale), op.Transpose(keys, { perm: [0, 1, 3, 2] }));
+  const capped = softcap > 0 ? op.Mul(op.Tanh(op.Mul(products, 1 / softcap)), softcap) : products;
+  const all =
+    causalOffset === undefined
+      ? biases
+      : [...biases, causalBias(op, q, queries, keys.shape[2] ?? 0, causalOffset)];
+  const biased = all.reduce((scores, bias) => op.Add(scores, bias), capped);
+  const weights = op.Softmax(biased, { axis: -1 });
+  return { y: op.MatMul(weights, values), scores: [products, capped, biased, weights] };
+}
+
+/** [batch, steps, heads · size] as [batch, heads, steps, size]. */
+function splitHeads(op: Op, value: Value, heads: number): Value {
+  const [batch = 0, steps = 0, width = 0] = value.shape;
+  return op.Transpose(op.reshape(value, [batch, steps, heads, width / heads]), {
+    perm: [0, 2, 1, 3],
+  });
+}
+
+function joinHeads(op: Op, value: Value): Value {
+  const [batch = 0, heads = 0, steps = 0, size = 0] = value.shape;
+  return op.reshape(op.Transpose(value, { perm: [0, 2, 1, 3] }), [batch, steps, heads * size]);
+}
+
+function scaleOf(attributes: PlainAttributes, q: Value): number {
+  const given = float(attributes, 'scale', 0);
+  return given === 0 ? 1 / Math.sqrt(q.shape[3] ?? 1) : given;
+}
+
+/** 0 where a mask is true, almost -∞ elsewhere. */
+function biasOf(op: Op, mask: Value, type: Value['type'], masked: number): Value {
+  return op.Where(mask, op.scalar(0, type), op.scalar(masked, type));
+}
+
+/** ai.onnx Attention, opset 23. */
+function attention(context: DecompositionContext): readonly (Value | undefined)[] {
+  const { op, x, attributes, has } = context;
+  const flat = x[0].shape.length === 3;
+  const heads = int(attributes, 'q_num_heads', 1);
+  const keyHeads = int(attributes, 'kv_num_heads', heads);
+  const q = flat ? splitHeads(op, x[0], heads) : x[0];
+  const [ownK, ownV] = [x[1], x[2]].map((value) =>
+    flat ? splitHeads(op, value, keyHeads) : value,
+  ) as [Value, Value];
+  const k = has(4) ? op.Concat(x[4], ownK, { axis: 2 }) : ownK;
+  const v = has(5) ? op.Concat(x[5], ownV, { axis: 2 }) : ownV;
+  const bias = () => {
+    const missing = (k.shape[2] ?? 0) - (x[3].shape.at(-1) ?? 0);
+    const mask = x[3].type === 'bool' ? biasOf(op, x[3], q.type, never) : x[3];
+    if (missing <= 0) return mask;
+    const pads = [...mask.shape.map(() => 0), ...mask.shape.map(() => 0)];
+    pads[pads.length - 1] = missing;
+    return op.Pad(mask, op.ints(pads), op.scalar(never, q.type));
+  };
+  const { y, scores } = attend(op, {
+    q,
+    k,
+    v,
+    scale: scaleOf(attributes, q),
+    softcap: float(attributes, 'softcap', 0),
+    biases: has(3) ? [bias()] : [],
+    causalOffset:
+      int(attributes, 'is_causal', 0) === 0 ? undefined : has(4) ? (x[4].shape[2] ?? 0) : 0,
+  });
+  return [flat ? joinHeads(op, y) : y, k, v, scores[int(attributes, 'qk_matmul_output_mode', 0)]];
+}
+
+/** What a mask of com.microsoft's attention ops adds: [batch, keys] of 0 and 1, [batch, queries, keys], or the number
+ *  of keys that count, [batch]. */
+function paddingBias(
+  { op, node, attributes }: DecompositionContext,
+  mask: Value,
+  like: Value,
+  keys: number,
+): Value {
+  const { shape } = mask;
+  const batch = like.shape[0] ?? 0;
+  const filter = float(attributes, 'mask_filter_value', -10000);
+  const bias = (valid: Value, dims: readonly number[]) =>
+    op.reshape(biasOf(op, valid, like.type, filter), dims);
+  if (shape.length === 2) return bias(op.Greater(mask, 0), [shape[0] ?? 1, 1, 1, keys]);
+  if (shape.length === 3) return bias(op.Greater(mask, 0), [shape[0] ?? 1, 1, shape[1] ?? 1, keys]);
+  if (shape.length === 1 && shape[0] === batch) {
+    const places = op.constant(tensorOf(mask.type, [...Array(keys).keys()], [1, keys]));
+    return bias(op.Less(places, op.reshape(mask, [batch, 1])), [batch, 1, 1, keys]);
+  }
+  throw new GradwareError('NO_GRADIENT', `No gradient is known for ${node.opType} with this mask`, {
+    where: `node ${node.name}, mask [${shape}]`,
+    remedy: 'Export the model with a mask of shape [batch, keys].',
+  });
+}
+
+/** Queries, keys and values of one packed tensor: [batch, steps, heads, parts, size]. */
+function unpack(op: Op, packed: Value): readonly Value[] {
+  const [batch = 0, steps = 0, heads = 0, parts = 0, size = 0] = packed.shape;
+  return op
+    .Split(packed, { axis: 3, num_outputs: parts })
+    .map((part) => op.reshape(part, [batch, steps, heads * size]));
+}
+
+/** com.microsoft MultiHeadAttention. */
+function multiHead(context: DecompositionContext): readonly (Value | undefined)[] {
+  const { op, x, attributes, has } = context;
+  const heads = int(attributes, 'num_heads', 1);
+  const [first, second] = [x[0].shape.length === 5, has(1) && x[1].shape.length === 5];
+  const packed = first ? unpack(op, x[0]) : second ? [x[0], ...unpack(op, x[1])] : x.slice(0, 3);
+  const [query, key, value] = packed as [Value, Value, Value];
+  const width = query.shape[2] ?? 0;
+  const inner = key.shape.length === 3 ? (key.shape[2] ?? 0) : width;
+  const biased = (given: Value, from: number) => {
+    if (!has(3) || given.shape.length !== 3) return given;
+    return op.Add(given, op.slice(x[3], 0, from, from + (given.shape[2] ?? 0)));
+  };
+  const q = splitHeads(op, biased(query, 0), heads);
+  const [ownK, ownV] = [biased(key, width), biased(value, width + inner)].map((given) =>
+    given.shape.length === 4 ? given : splitHeads(op, given, heads),
+  ) as [Value, Value];
+  const k = has(6) ? op.Concat(x[6], ownK, { axis: 2 }) : ownK;
+  const v = has(7) ? op.Concat(x[7], ownV, { axis: 2 }) : ownV;
+  const keys = k.shape[2] ?? 0;
+  const { y } = attend(op, {
+    q,
+    k,
+    v,
+    scale: scaleOf(attributes, q),
+    softcap: 0,
+    biases: [...(has(4) ? [paddingBias(context, x[4], q, keys)] : []), ...(has(5) ? [x[5]] : [])],
+    causalOffset: int(attributes, 'unidirectional', 0) === 0 ? undefined : keys - (q.shape[2] ?? 0),
+  });
+  return [joinHeads(op, y), k, v];
+}
+
+/** com.microsoft Attention: one matrix makes queries, keys and values. */
+function projected(context: DecompositionContext): readonly (Value | undefined)[] {
+  const { op, x, attributes, has, wants, node } = context;
+  if (has(4) || wants(1))
+    throw new GradwareError('NO_GRADIENT', 'Attention with a cache has no gradient', {
+      where: `node ${node.name}`,
+      remedy: 'Export the model for training, without past and present.',
+    });
+  const heads = int(attributes, 'num_heads', 1);
+  const sizes = attributes.qkv_hidden_sizes;
+  const width = (x[1].shape[1] ?? 0) / 3;
+  const parts = sizes?.type === 'ints' ? sizes.value : [width, width, width];
+  const product = op.MatMul(x[0], x[1]);
+  const all = has(2) ? op.Add(product, x[2]) : product;
+  const [q, k, v] = op
+    .Split(all, op.ints(parts), { axis: 2 })
+    .map((part) => splitHeads(op, part, heads)) as [Value, Value, Value];
+  const { y } = attend(op, {
+    q,
+    k,
+    v,
+    scale: scaleOf(attributes, q),
+    softcap: 0,
+    biases: [
+      ...(has(3) ? [paddingBias(context, x[3], q, k.shape[2] ?? 0)] : []),
+      ...(has(5) ? [x[5]] : []),
+    ],
+    causalOffset: int(attributes, 'unidirectional', 0) === 0 ? undefined : 0,
+  });
+  return [joinHeads(op, y)];
+}
+
+export const attentions = decompositions({
+  Attention: attention,
+  'com.microsoft.Attention': projected,
+  'com.microsoft.MultiHeadAttention': multiHead,
+});
