@@ -9,7 +9,7 @@ import { encodeModel } from '../onnx/model.js';
 import { sgd } from '../optimizers/sgd.js';
 import { constant, integer, positive, setting } from '../options/options.js';
 import type { GradientPlugin, Prefix } from '../plugins/plugin.js';
-import { definePlugin } from '../plugins/plugin.js';
+import { definePlugin, gradientPlugin } from '../plugins/plugin.js';
 import type { Feeds, TrainingOptions } from './api.js';
 
 /** y = relu(x w1 + b1) w2: small enough to count by hand, large enough to have every part. */
@@ -488,6 +488,23 @@ test('settings and learning rate change while training, without recompiling', as
   expect(momentumOnly).not.toEqual(frozen);
   expect(() => session.settings.set('round.unit', -1)).toThrow(/round.unit must be a number > 0/);
   expect(() => session.settings.set('round.unti', 1)).toThrow(/Did you mean round.unit/);
+});
+
+test('settings of a plugin inside another are known, and change, before the first step', async () => {
+  const twice = definePlugin({
+    name: 'twice',
+    options: { inner: constant(gradientPlugin) },
+    transform: (gradients, { apply, op }, { inner }) =>
+      apply(inner as GradientPlugin, gradients).map((g) => op.Mul(g, 2)),
+  });
+  const nested = () => twice({ id: 'a', inner: twice({ inner: round({ unit: 0.5 }) }) });
+  const session = await open({ plugins: [nested()] });
+  expect(session.settings.get('a/twice/round.unit')).toBe(0.5);
+  session.settings.set('a/twice/round.unit', 1e9);
+  const before = await weights(session);
+  await session.step(batch(0));
+  expect(await weights(session)).toEqual(before);
+  expect(() => session.settings.set('a/twice/round.unit', -1)).toThrow(/must be a number > 0/);
 });
 
 test('what is registered comes first, in order, classes with injected services too', async () => {
