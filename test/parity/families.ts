@@ -3,13 +3,14 @@ import { fusedOps, laterOps, shortMasks } from './attention-cases.js';
 import { controlFlow } from './control-flow-cases.js';
 import * as further from './further-cases.js';
 import * as single from './gradient-cases.js';
-import { recurrence } from './recurrent-cases.js';
+import { batchFirst, recurrence } from './recurrent-cases.js';
 import { resizing } from './resize-cases.js';
 
 /** All gradient cases, by family: each is compared with finite differences, and makes docs/OPERATORS.md. */
 export const families: Readonly<Record<string, readonly GradientCase[]>> = {
   ...single,
   ...further,
+  batchFirst,
   controlFlow,
   fusedOps,
   laterOps,

@@ -95,6 +95,23 @@ const activations: Readonly<Record<(typeof ops)[number], readonly Attributes[]>>
   ],
 };
 
+/** Layout 1, whose kernel ORT lacks: the batch comes first in every tensor but the weights. */
+export const batchFirst: readonly GradientCase[] = ops.flatMap((op) =>
+  ways.map((direction) => {
+    const stepsFirst = recurrent(op, { direction }, { initial: true, lengths: [3, 2] });
+    const swapped = (shape: GradientCase['inputs'][number], i: number) => {
+      if (!Array.isArray(shape) || (i !== 0 && i !== 5 && i !== 6)) return shape;
+      const [a, b, ...rest] = shape as readonly number[];
+      return [b ?? 0, a ?? 0, ...rest];
+    };
+    return {
+      ...stepsFirst,
+      inputs: stepsFirst.inputs.map(swapped),
+      attributes: { ...stepsFirst.attributes, layout: 1 },
+    };
+  }),
+);
+
 export const recurrence: readonly GradientCase[] = [
   ...ops.flatMap((op) => [
     ...ways.flatMap((direction) => [

@@ -2,7 +2,7 @@ import { GradwareError } from '../errors.js';
 import type { Graph, Node, TensorData, ValueInfo } from '../onnx/ir.js';
 import { usedNames } from '../onnx/names.js';
 import { createBuilder, type GraphBuilder } from './builder.js';
-import { decompositionOf, takeApart } from './decompose/index.js';
+import { decompositionOf, hasStockKernel, takeApart } from './decompose/index.js';
 import { isStockOp, isTrainingOp } from './dialect.js';
 import { constantAttribute } from './fold.js';
 import { sortNodes } from './order.js';
@@ -45,7 +45,7 @@ export async function addTyped(
   const { stock, rest } = partition(hoistConstants(builder, nodes), builder);
   for (const [node, types] of await askOracle(builder, stock, oracle)) builder.add(node, types);
   for (const node of rest) {
-    const decomposition = isStockOp(node.opType, node.domain) ? undefined : decompositionOf(node);
+    const decomposition = hasStockKernel(node) ? undefined : decompositionOf(node);
     if (decomposition !== undefined) takeApart(builder, node, decomposition);
     else if (shapeRuleOf(node.opType) !== undefined && !isTrainingOnlyByName(node))
       placeByRule(builder, node);
@@ -71,8 +71,7 @@ function partition(nodes: readonly Node[], builder: GraphBuilder) {
   const stock: Node[] = [];
   const rest: Node[] = [];
   for (const node of sortNodes(nodes)) {
-    const asks =
-      isStockOp(node.opType, node.domain) && usedNames(node).every((name) => known.has(name));
+    const asks = hasStockKernel(node) && usedNames(node).every((name) => known.has(name));
     (asks ? stock : rest).push(node);
     if (asks) for (const output of node.outputs) known.add(output);
   }

@@ -1,5 +1,7 @@
 import type { Node } from '../../onnx/ir.js';
 import type { GraphBuilder } from '../builder.js';
+import { isStockOp } from '../dialect.js';
+import { int } from '../value.js';
 import { attentions } from './attention.js';
 import { contextOf } from './context.js';
 import { controlFlow } from './control-flow.js';
@@ -22,6 +24,23 @@ export function decompositionOf({
 }: Pick<Node, 'opType' | 'domain'>): Decomposition | undefined {
   const key = domain === '' ? opType : `${domain}.${opType}`;
   return Object.hasOwn(table, key) ? table[key] : undefined;
+}
+
+const isBatchFirst = ({ attributes }: Node) => int(attributes, 'layout', 0) === 1;
+
+/** Forms of stock ops that ONNX Runtime's kernels refuse. */
+const beyondKernels: Readonly<Record<string, (node: Node) => boolean>> = {
+  GRU: isBatchFirst,
+  LRN: ({ attributes }) => int(attributes, 'size', 1) % 2 === 0,
+  LSTM: isBatchFirst,
+  RNN: isBatchFirst,
+};
+
+/** Whether stock ONNX Runtime runs a node as it is. */
+export function hasStockKernel(node: Node): boolean {
+  const { opType, domain } = node;
+  const refused = domain === '' && Object.hasOwn(beyondKernels, opType);
+  return isStockOp(opType, domain) && !(refused && beyondKernels[opType]?.(node));
 }
 
 /** Takes the nodes among `wanted` apart that have no gradient rule of their own, in place. Where nobody wants a
