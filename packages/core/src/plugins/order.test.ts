@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { orderWarnings } from './order.js';
+import { optimizerWarnings, orderWarnings } from './order.js';
 import type { GradientPlugin, PluginRole } from './plugin.js';
 
 const chain = (...roles: readonly PluginRole[]): readonly GradientPlugin[] =>
@@ -23,4 +23,16 @@ test('clipping before accumulating is named, with the reason', () => {
 
 test('noise that a clip would cut down is named', () => {
   expect(warnings('noise', 'clip')).toEqual([expect.stringMatching(/^noise stands before clip: /)]);
+});
+
+test('decay that the optimizer does already is named', () => {
+  const own = (weightDecay: number) =>
+    optimizerWarnings(chain('clip', 'decay'), ['clip', 'decay'], {
+      name: 'adamw',
+      settings: { weightDecay },
+    });
+  expect(own(0.01)).toEqual([
+    expect.stringMatching(/^decay decays the weights, and so does adamw/),
+  ]);
+  expect(own(0)).toEqual([]);
 });

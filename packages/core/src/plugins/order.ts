@@ -1,3 +1,4 @@
+import type { Setting } from '../schedules/schedule.js';
 import type { GradientPlugin, PluginRole } from './plugin.js';
 
 interface OrderRule {
@@ -105,6 +106,22 @@ const mistakes: readonly OrderRule[] = [
       'the noise is clipped with the gradient, and no longer as large as asked for: clip before adding it',
   },
 ];
+
+/** Warnings for plugins that do what the optimizer does already. */
+export function optimizerWarnings(
+  plugins: readonly GradientPlugin[],
+  ids: readonly string[],
+  optimizer: { readonly name: string; readonly settings: Readonly<Record<string, Setting>> },
+): readonly string[] {
+  if ((optimizer.settings.weightDecay ?? 0) === 0) return [];
+  return plugins.flatMap(({ role }, i) =>
+    role === 'decay'
+      ? [
+          `${ids[i]} decays the weights, and so does ${optimizer.name}: set the weightDecay of one of them to 0.`,
+        ]
+      : [],
+  );
+}
 
 /** Warnings for orders known to be wrong, with the reason. The order stays what the user made it. */
 export function orderWarnings(

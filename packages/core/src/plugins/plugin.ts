@@ -136,7 +136,8 @@ export type PluginRole =
   | 'regularise'
   | 'clip'
   | 'shape'
-  | 'noise';
+  | 'noise'
+  | 'decay';
 
 export interface PluginDefinition<O extends Options> {
   readonly name: string;

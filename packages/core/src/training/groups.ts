@@ -4,7 +4,7 @@ import type { Optimizer } from '../optimizers/optimizer.js';
 import { nearest } from '../options/nearest.js';
 import { assignIds, checkChain } from '../plugins/chain.js';
 import { isFiltering, type ParameterInfo, selectParameters } from '../plugins/match.js';
-import { orderWarnings } from '../plugins/order.js';
+import { optimizerWarnings, orderWarnings } from '../plugins/order.js';
 import type { GradientPlugin } from '../plugins/plugin.js';
 import { type ChainPlan, optimizerPrefix, type ParameterGroup } from '../step/update.js';
 import type { GroupOptions } from './api.js';
@@ -52,8 +52,10 @@ export function planTraining(
     learningRate: undefined,
   };
   const all = rest.parameters.length > 0 || groups.length === 0 ? [...groups, rest] : groups;
-  const chains = [chain, ...groups.map((group) => joined(chain, group.chain))];
-  const warnings = chains.flatMap((one) => orderWarnings(one.plugins, one.ids));
+  const warnings = all.flatMap((group) => {
+    const { plugins, ids } = joined(chain, group.chain);
+    return [...orderWarnings(plugins, ids), ...optimizerWarnings(plugins, ids, group.optimizer)];
+  });
   return { chain, groups: all, warnings: [...new Set(warnings)] };
 }
 

@@ -6,15 +6,14 @@ import { boolean, constant, definePlugin, nonNegative, setting } from '@gradware
 export const weightDecay = definePlugin({
   name: 'weight-decay',
   description: 'Decays the weights apart from the gradients (decoupled weight decay).',
-  role: 'regularise',
+  role: 'decay',
   options: {
     lambda: setting(nonNegative, 0.01, 'how fast weights decay'),
     scaled: constant(boolean, true, 'multiplies lambda by the learning rate, as PyTorch does'),
   },
-  transformUpdates(updates, { op, parameter, learningRate }, { lambda, scaled }) {
-    const part = scaled ? op.Mul(learningRate, lambda) : lambda;
-    return updates.map((update) =>
-      op.Sub(update, op.Mul(parameter(update), op.cast(part, update.type))),
-    );
-  },
+  transformUpdates: (updates, { op, parameter, learningRateOf }, { lambda, scaled }) =>
+    updates.map((update) => {
+      const part = scaled ? op.Mul(learningRateOf(update), lambda) : lambda;
+      return op.Sub(update, op.Mul(parameter(update), op.cast(part, update.type)));
+    }),
 });
