@@ -9,6 +9,7 @@ import { losses } from './losses.js';
 import { normalization } from './normalization.js';
 import { pooling } from './pooling.js';
 import { quantization } from './quantization.js';
+import { reductions } from './reductions.js';
 import { softmax } from './softmax.js';
 import { standard } from './standard.js';
 
@@ -23,6 +24,7 @@ const loweringRules: LoweringRules = {
   ...normalization,
   ...pooling,
   ...quantization,
+  ...reductions,
   ...softmax,
   ...standard,
 };
