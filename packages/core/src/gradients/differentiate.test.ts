@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { createBuilder } from '../graph/builder.js';
 import { tensorOf } from '../graph/constants.js';
+import type { Value } from '../graph/value.js';
 import type { DataType } from '../onnx/ir.js';
 import { differentiate, findGradientGaps } from './differentiate.js';
 import { gradientRuleOf, isDifferentiable } from './rules/index.js';
@@ -151,4 +152,29 @@ test('no op is both differentiable and declared not to be', () => {
     expect(isDifferentiable(opType)).toBe(false);
     expect(gradientRuleOf({ opType, domain: '' })).toBeUndefined();
   }
+});
+
+test('rounding has no gradient, but an estimate that goes straight through where it is asked for', () => {
+  const { builder, op, input } = start();
+  const w = input('w', [3]);
+  const loss = op.sum(op.Mul(op.Sign(op.Round(w)), w));
+  const plain = differentiate(builder, loss, ['w']);
+  const [direct] = [...plain.gradients.values()];
+  expect(builder.producer(direct as Value)?.opType).toBe('Mul');
+  const both = differentiate(builder, loss, ['w'], new Set(['Sign', 'Round']));
+  const [estimated] = [...both.gradients.values()];
+  const sum = builder.producer(estimated as Value);
+  expect(sum?.opType).toBe('Sum');
+  expect(sum?.inputs.map((name) => builder.producer(name)?.opType).sort()).toEqual([
+    'Mul',
+    'Where',
+  ]);
+});
+
+test('what only rounding joins to the loss trains by the estimate alone', () => {
+  const { builder, op, input } = start();
+  const loss = op.sum(op.Floor(input('w', [3])));
+  expect(() => differentiate(builder, loss, ['w'])).toThrow(/does not depend on w/);
+  const { gradients } = differentiate(builder, loss, ['w'], new Set(['Floor']));
+  expect(gradients.get('w')?.shape).toEqual([3]);
 });

@@ -26,6 +26,9 @@ export interface Differentiated {
   readonly gradients: ReadonlyMap<string, Value>;
 }
 
+/** Ops (Sign, Round, Floor, Ceil) whose straight-through estimate takes the place of a gradient of zero. */
+export type StraightThrough = ReadonlySet<string> | undefined;
+
 /** Where gradients would have to flow and cannot. */
 export interface GradientGaps {
   /** Nodes on the way from the loss to a parameter whose op has no gradient rule. */
@@ -42,11 +45,18 @@ interface Paths {
   readonly active: ReadonlySet<string>;
 }
 
-function findPaths(builder: GraphBuilder, wrt: readonly string[]): Paths {
+function findPaths(
+  builder: GraphBuilder,
+  wrt: readonly string[],
+  straightThrough: StraightThrough,
+): Paths {
   const sorted = sortNodes(builder.nodes);
   const active = new Set(wrt);
   for (const node of sorted) {
-    if (!isDifferentiable(node.opType) || !usedNames(node).some((name) => active.has(name)))
+    if (
+      !isDifferentiable(node.opType, straightThrough) ||
+      !usedNames(node).some((name) => active.has(name))
+    )
       continue;
     for (const output of node.outputs) {
       const value = builder.values.get(output);
@@ -61,18 +71,20 @@ export function findGradientGaps(
   builder: GraphBuilder,
   loss: string,
   wrt: readonly string[],
+  straightThrough?: StraightThrough,
 ): GradientGaps {
-  const { sorted, active } = findPaths(builder, wrt);
+  const { sorted, active } = findPaths(builder, wrt, straightThrough);
   const wanted = new Set([loss]);
   const onPath: Node[] = [];
   for (const node of [...sorted].reverse()) {
     if (!node.outputs.some((output) => wanted.has(output) && active.has(output))) continue;
-    if (!isDifferentiable(node.opType)) continue;
+    if (!isDifferentiable(node.opType, straightThrough)) continue;
     onPath.push(node);
     for (const name of usedNames(node)) if (active.has(name)) wanted.add(name);
   }
   const withoutRule = onPath.filter(
-    (node) => gradientRuleOf(node) === undefined && decompositionOf(node) === undefined,
+    (node) =>
+      gradientRuleOf(node, straightThrough) === undefined && decompositionOf(node) === undefined,
   );
   const unreachable = wrt.filter((name) => !wanted.has(name));
   return { withoutRule, unreachable, onPath };
@@ -102,12 +114,17 @@ function refuseUnreachable({ unreachable }: GradientGaps): void {
 /** Takes apart what has a decomposition in place of a rule, until nothing on the way from the loss is left to.
  *  Only the graph as it was given is asked whether it reaches every parameter: a recurrence of one step uses no
  *  recurrent weight, and its gradient is zero. */
-function decomposeAll(builder: GraphBuilder, loss: string, wrt: readonly string[]): GradientGaps {
-  const given = findGradientGaps(builder, loss, wrt);
+function decomposeAll(
+  builder: GraphBuilder,
+  loss: string,
+  wrt: readonly string[],
+  straightThrough: StraightThrough,
+): GradientGaps {
+  const given = findGradientGaps(builder, loss, wrt, straightThrough);
   refuseGaps(given);
   refuseUnreachable(given);
   for (;;) {
-    const gaps = findGradientGaps(builder, loss, wrt);
+    const gaps = findGradientGaps(builder, loss, wrt, straightThrough);
     refuseGaps(gaps);
     const whole = gaps.onPath.filter((node) => decompositionOf(node) !== undefined);
     if (whole.length === 0) return gaps;
@@ -121,11 +138,12 @@ export function differentiate(
   builder: GraphBuilder,
   loss: Value,
   wrt: readonly string[],
+  straightThrough?: StraightThrough,
 ): Differentiated {
-  const gaps = decomposeAll(builder, loss.name, wrt);
+  const gaps = decomposeAll(builder, loss.name, wrt, straightThrough);
   const vanished = new Set(gaps.unreachable);
   stashOutputs(builder, new Set(gaps.onPath));
-  const { sorted, active } = findPaths(builder, wrt);
+  const { sorted, active } = findPaths(builder, wrt, straightThrough);
   const { op } = builder;
   const seed = builder.initializer(`${loss.name}_grad`, filled(loss.type, loss.shape, 1));
   const contributions = new Map<string, readonly Value[]>([[loss.name, [seed]]]);
@@ -145,12 +163,12 @@ export function differentiate(
   }
 
   for (const node of [...sorted].reverse()) {
-    if (!isDifferentiable(node.opType) || !node.outputs.some((output) => active.has(output)))
-      continue;
+    const reached = node.outputs.some((output) => active.has(output));
+    if (!reached || !isDifferentiable(node.opType, straightThrough)) continue;
     const dys = node.outputs.map((output) => (output === '' ? undefined : gradientOf(output)));
     if (dys.every((dy) => dy === undefined)) continue;
     const results = builder.scoped(`${node.name || node.opType}_Grad`, () =>
-      backward(builder, node, dys, active),
+      backward(builder, node, dys, active, straightThrough),
     );
     node.inputs.forEach((name, i) => {
       const gradient = results[i];
@@ -181,8 +199,9 @@ function backward(
   node: Node,
   dys: readonly (Value | undefined)[],
   active: ReadonlySet<string>,
+  straightThrough: StraightThrough,
 ): readonly (Value | null | undefined)[] {
-  const rule = gradientRuleOf(node);
+  const rule = gradientRuleOf(node, straightThrough);
   const lost = dys.findIndex((dy, i) => dy !== undefined && !takesGradientOf(node, i));
   if (rule === undefined || lost >= 0)
     throw new GradwareError(

@@ -1,4 +1,5 @@
 import type { InferenceSession, Tensor } from 'onnxruntime-common';
+import type { StraightThroughOp } from '../gradients/rules/straight-through.js';
 import type { Loss } from '../losses/loss.js';
 import type { Provider } from '../lowering/rule.js';
 import type { TensorData, ValueInfo } from '../onnx/ir.js';
@@ -60,6 +61,8 @@ export interface TrainingOptions {
   /** For a forward model: 'train' lets batch norms normalise by the batch and update their running statistics,
    *  'frozen' keeps them to the statistics that they have. Default: as each was exported. */
   readonly batchNorm?: BatchNormMode | undefined;
+  /** For a forward model: ops through which the gradient passes as if they did not round, instead of being zero. */
+  readonly straightThrough?: readonly StraightThroughOp[] | undefined;
   /** Outputs that steps return beside the loss. */
   readonly additionalOutputNames?: readonly string[] | undefined;
   /** Random numbers (dropout, noise, stochastic rounding) are a function of it. Default 0. */

@@ -34,8 +34,13 @@ function castsToInteger({ opType, attributes }: Node): boolean {
 }
 
 /** Whether a gradient may come back from an output of a node to its inputs. */
-export function letsThrough(node: Node, output: number): boolean {
-  return isDifferentiable(node.opType) && !castsToInteger(node) && indices[node.opType] !== output;
+export function letsThrough(
+  node: Node,
+  output: number,
+  straightThrough?: ReadonlySet<string>,
+): boolean {
+  if (castsToInteger(node) || indices[node.opType] === output) return false;
+  return isDifferentiable(node.opType, straightThrough);
 }
 
 /** Values on a way from `sources` to `targets` along the outputs that `passes` lets through. */

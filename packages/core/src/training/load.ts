@@ -2,6 +2,7 @@ import { readCheckpoint } from '../artifacts/checkpoint.js';
 import { readOptimizerModel } from '../artifacts/optimizer-model.js';
 import type { Checkpoint } from '../artifacts/ort-checkpoint.js';
 import { GradwareError } from '../errors.js';
+import { checkStraightThrough } from '../gradients/rules/straight-through.js';
 import type { ShapeOracle } from '../graph/infer.js';
 import { crossEntropy, lossByName } from '../losses/index.js';
 import { decodeModel } from '../onnx/decode-model.js';
@@ -50,6 +51,7 @@ export async function loadSource(
       frozenParams: options.frozenParams,
       additionalOutputNames: options.additionalOutputNames,
       batchNorm: checkBatchNormMode(options.batchNorm),
+      straightThrough: checkStraightThrough(options.straightThrough),
     },
     oracle,
   );

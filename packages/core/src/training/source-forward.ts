@@ -27,6 +27,7 @@ export interface ForwardModel {
   readonly frozenParams: readonly string[] | undefined;
   readonly additionalOutputNames: readonly string[] | undefined;
   readonly batchNorm?: BatchNormMode | undefined;
+  readonly straightThrough?: ReadonlySet<string> | undefined;
   readonly file: string;
 }
 
@@ -43,7 +44,8 @@ export async function forwardSource(
   requireKnownOps(graph.nodes, file);
   const fedByUser = fedInputs(graph);
   const predictions = predictionNames(graph, given.lossInputNames, file);
-  const choices = chooseParameters(graph, predictions, given.requiresGrad, given.frozenParams);
+  const { requiresGrad, frozenParams, straightThrough } = given;
+  const choices = chooseParameters(graph, predictions, requiresGrad, frozenParams, straightThrough);
   const trainable = choices.filter(({ trains }) => trains).map(({ name }) => name);
   if (trainable.length === 0) refuseNothingToTrain(choices, file);
   const follows = ({ name, trains }: ParameterChoice) => !trains && statistics.has(name);
@@ -68,7 +70,7 @@ export async function forwardSource(
   const training = graph;
   const evaluation = evaluationMode(upgraded);
   const example = await lay(fedByUser.map(exampleInput), training);
-  differentiate(example.builder, example.loss, trainable);
+  differentiate(example.builder, example.loss, trainable, straightThrough);
   const targets = example.targets.map(
     ({ name, type, shape }): ValueInfo => ({ name, type, shape: shape.map(() => null) }),
   );
@@ -94,7 +96,7 @@ export async function forwardSource(
     async build(values) {
       const laid = await lay(values, training);
       const { builder } = laid;
-      const { seed, gradients } = differentiate(builder, laid.loss, trainable);
+      const { seed, gradients } = differentiate(builder, laid.loss, trainable, straightThrough);
       return {
         builder,
         inputs: laid.inputs,

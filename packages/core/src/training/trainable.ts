@@ -40,10 +40,16 @@ function roleOf(node: Node, i: number): string | undefined {
 export const notReached = 'the loss does not depend on it';
 
 /** Values that the loss can reach backward through differentiable edges, without knowing any shape. */
-function reachable(graph: Graph, targets: readonly string[]): ReadonlySet<string> {
+function reachable(
+  graph: Graph,
+  targets: readonly string[],
+  straightThrough: ReadonlySet<string> | undefined,
+): ReadonlySet<string> {
   const found = new Set(targets);
   for (const node of [...sortNodes(graph.nodes)].reverse()) {
-    if (!node.outputs.some((name, i) => found.has(name) && letsThrough(node, i))) continue;
+    const passes = (name: string, i: number) =>
+      found.has(name) && letsThrough(node, i, straightThrough);
+    if (!node.outputs.some(passes)) continue;
     node.inputs.forEach((name, i) => {
       if (name !== '' && (roleOf(node, i) === undefined || node.opType === 'Pow')) found.add(name);
     });
@@ -60,8 +66,9 @@ export function chooseParameters(
   predictions: readonly string[],
   requiresGrad: readonly string[] | undefined,
   frozenParams: readonly string[] | undefined,
+  straightThrough?: ReadonlySet<string>,
 ): readonly ParameterChoice[] {
-  const reached = reachable(graph, predictions);
+  const reached = reachable(graph, predictions, straightThrough);
   const uses = new Map<string, { readonly node: Node; readonly i: number }[]>();
   for (const node of graph.nodes)
     node.inputs.forEach((name, i) => {

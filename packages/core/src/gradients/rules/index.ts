@@ -17,6 +17,7 @@ import { reductions } from './reductions.js';
 import { resizing } from './resize.js';
 import { scattering } from './scatter.js';
 import { selection } from './selection.js';
+import { straightThroughRules } from './straight-through.js';
 
 const gradientRules: GradientRules = {
   ...activations,
@@ -40,7 +41,13 @@ const gradientRules: GradientRules = {
 /** ONNX's own domain, ORT's and Gradware's, whose ops bear names of their own. */
 const domains: ReadonlySet<string> = new Set(['', 'com.microsoft', gradware]);
 
-export function gradientRuleOf({ opType, domain }: Pick<Node, 'opType' | 'domain'>) {
+/** @param straightThrough ops whose estimate takes the place of a gradient of zero */
+export function gradientRuleOf(
+  { opType, domain }: Pick<Node, 'opType' | 'domain'>,
+  straightThrough?: ReadonlySet<string>,
+) {
+  const estimate: GradientRules = straightThroughRules;
+  if (domain === '' && straightThrough?.has(opType)) return estimate[opType];
   const found = domains.has(domain) && Object.hasOwn(gradientRules, opType);
   return found ? (gradientRules[opType] as GradientRule) : undefined;
 }
@@ -100,6 +107,6 @@ const notDifferentiable: ReadonlySet<string> = new Set([
   'Xor',
 ]);
 
-export function isDifferentiable(opType: string): boolean {
-  return !notDifferentiable.has(opType);
+export function isDifferentiable(opType: string, straightThrough?: ReadonlySet<string>): boolean {
+  return !notDifferentiable.has(opType) || (straightThrough?.has(opType) ?? false);
 }
