@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { compareWithOrt, nameOf, relativeDistance } from '../support/check-gradients.js';
-import * as families from './gradient-cases.js';
+import { families } from './families.js';
 import { isRefereedByOrt } from './ort-referee.js';
 
 const refereed = Object.entries(families)

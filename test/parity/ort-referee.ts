@@ -31,6 +31,10 @@ const outOfReach: readonly {
     holds: (c) => c.op === 'Dropout',
   },
   {
+    because: 'it fails, with a bare number, to load a conditional',
+    holds: (c) => c.op === 'If',
+  },
+  {
     because: 'it refuses matrices without elements',
     holds: (c) =>
       /MatMul|Gemm/.test(c.op) && c.inputs.some((x) => Array.isArray(x) && x.includes(0)),
