@@ -271,8 +271,13 @@ test('a batch larger than the data', async () => {
 
 test.each([
   ['norm-clip:max-norm=0', 'INVALID_OPTION', /max-norm of norm-clip must be a number > 0/],
-  ['norm-clip:max-nrom=1', 'INVALID_OPTION', /no option "max-nrom"[\s\S]*Did you mean max-norm\?/],
+  [
+    'norm-clip:max-nrom=1',
+    'INVALID_OPTION',
+    /no option "max-nrom"[\s\S]*Did you mean max-norm or max-rank\?/,
+  ],
   ['quantize:bits=99', 'INVALID_OPTION', /bits of quantize must be a whole number from 2 to 16/],
+  ['quantize:bits', 'INVALID_OPTION', /bits of quantize is given no value/],
   ['value-clip', 'INVALID_OPTION', /value-clip needs a bound/],
   ['norm-clp', 'UNKNOWN_PLUGIN', /Did you mean norm-clip/],
   ['norm-clip:include=fc7.*', 'UNKNOWN_PARAMETER', /fc7\.\*/],
@@ -286,6 +291,9 @@ test.each([
 test.each([
   ['--optimizer', 'adamv', /Did you mean adam/],
   ['--optimizer', 'adamw:beta3=1', /Did you mean beta1/],
+  ['--optimizer', 'head/sgd', /No group is named "head"/],
+  ['--group', 'head:lr=1', /does not say which parameters/],
+  ['--group', 'head:match=*,lr', /lr of head is given no value/],
   ['--schedule', 'cosin', /Did you mean cosine/],
   ['--provider', 'cpuu', /Did you mean cpu/],
   ['--loss', 'mse', /--loss is for forward models/],
@@ -376,7 +384,7 @@ test('for people, an error is what, where and what to do; --verbose adds where i
   expect(code).toBe(1);
   expect(stdout).toBe('');
   expect(stderr).toBe(
-    'error: norm-clip has no option "max-nrom" (norm-clip:max-nrom=1)\n  → Did you mean max-norm?\n',
+    'error: norm-clip has no option "max-nrom" (norm-clip:max-nrom=1)\n  → Did you mean max-norm or max-rank?\n',
   );
   expect((await gradware(...args, '--verbose')).stderr).toMatch(/\n {4}at /);
 });

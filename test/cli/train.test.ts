@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { readDataset } from '@gradware/data/node';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { afterAll, expect, test } from 'vitest';
@@ -158,4 +159,35 @@ test('one seed is one result; another seed is another', async () => {
   const first = await run('7', 'seed-a', '1');
   expect((await run('7', 'seed-b', '1')).equals(first)).toBe(true);
   expect((await run('8', 'seed-c', '1')).equals(first)).toBe(false);
+});
+
+test('groups have an optimizer, a rate and plugins of their own, also after resuming', async () => {
+  const flags = [
+    ...['train', mlp, '--data', trainData, '--seed', '3', '--json', '--batch-size', '64'],
+    ...['--group', 'head:match=fc2.*,lr=linear(0.2,0,90)', '--optimizer', 'head/sgd:momentum=0.9'],
+    ...['--group', 'vectors:match=*,max-rank=1', '--optimizer', 'adamw:lr=0.003'],
+    ...['--plugin', 'quantize:bits=8,error-feedback', '--plugin', 'head/norm-clip:max-norm=1'],
+  ];
+  const [whole, half] = [path('groups'), path('groups-half')];
+  const { code, events } = await gradware(...flags, '--epochs', '4', '--out', whole);
+  expect(code).toBe(0);
+  expect(events[0]).toMatchObject({ plugins: ['quantize', 'head/norm-clip'] });
+  expect(ofKind(events, 'metrics')[0]?.metrics).toHaveProperty('head/norm-clip.norm');
+  const losses = ofKind(events, 'epoch').map(({ loss }) => Number(loss));
+  expect(losses.at(-1)).toBeLessThan((losses[0] ?? 0) / 2);
+  await gradware(...flags, '--epochs', '2', '--out', half);
+  await gradware(...flags, '--epochs', '4', '--out', half, '--resume', half);
+  const saved = (out: string) => readFileSync(join(out, 'model.onnx'));
+  expect(saved(half).equals(saved(whole))).toBe(true);
+});
+
+test('a plugin works around another, found by their paths', async () => {
+  const plugins = fileURLToPath(new URL('../../packages/plugins/', import.meta.url));
+  const { events, stderr } = await gradware(
+    ...['train', mlp, '--data', trainData, '--epochs', '1', '--json', '--out', path('wrapped')],
+    ...['--plugin', `${plugins}error-feedback(${plugins}top-k:ratio=0.01,max-rank=2):min-rank=2`],
+  );
+  expect(stderr).toBe('');
+  expect(events[0]).toMatchObject({ event: 'start', plugins: ['error-feedback'] });
+  expect(ofKind(events, 'metrics')[0]?.metrics).toHaveProperty('error-feedback/top-k.bytes');
 });

@@ -3,12 +3,11 @@ import { evaluate, type Feeds, GradwareError, type TrainerOptions, valueAt } fro
 import type { TrainingSession } from '@gradware/core/node';
 import { batchCount, type Dataset, readDataset, split } from '@gradware/data/node';
 import { Command } from 'commander';
-import { optimizerNames, parseOptimizer } from '../options/optimizer.js';
+import { optimizerNames } from '../options/optimizer.js';
 import { collect, parseCount, parseValidation } from '../options/parse.js';
 import { parseRunSchedule, scheduleNames } from '../options/schedule.js';
 import { addSessionOptions, type SessionFlags } from '../options/shared.js';
 import { searchRoots } from '../plugins/find.js';
-import { makePlugins } from '../plugins/resolve.js';
 import { jsonReporter } from '../progress/json.js';
 import type { Reporter } from '../progress/reporter.js';
 import { textReporter } from '../progress/text.js';
@@ -16,13 +15,15 @@ import { chooseBatchSize } from '../training/batch-size.js';
 import { fitInputs, toFeeds } from '../training/inputs.js';
 import { openSession } from '../training/open-session.js';
 import { checkOutput, findCheckpoint } from '../training/output-folder.js';
+import { pluginNames, readPlan } from '../training/plan.js';
 import { compareRecords, type RunRecord, readRecord } from '../training/run-record.js';
 import { runTraining } from '../training/train-run.js';
 import { type Context, type ExitCode, exitCodes } from './context.js';
 
 interface TrainFlags extends SessionFlags {
   readonly val?: number | string;
-  readonly optimizer?: string;
+  readonly optimizer: readonly string[];
+  readonly group: readonly string[];
   readonly schedule?: string;
   readonly train?: readonly string[];
   readonly freeze?: readonly string[];
@@ -39,6 +40,8 @@ Examples:
   gradware train artifacts/ --data train.npz --val 0.2 --plugin norm-clip:max-norm=1 --epochs 20
   gradware train model.onnx --data train.csv --label species --loss cross-entropy \\
       --optimizer adamw:lr=3e-4,weight-decay=0.1 --schedule cosine:warmup=100 --out runs/iris
+  gradware train model.onnx --data train.npz --group head:match=head.*,lr=0.01 \\
+      --optimizer head/sgd:momentum=0.9 --plugin head/norm-clip:max-norm=1
   gradware train artifacts/ --data train.npz --epochs 20 --resume gradware-out`;
 
 export function trainCommand(context: Context, done: (code: ExitCode) => void): Command {
@@ -53,6 +56,8 @@ export function trainCommand(context: Context, done: (code: ExitCode) => void): 
     .option(
       '--optimizer <spec>',
       `${optimizerNames.join(', ')}; options after a colon: adamw:lr=1e-3,weight-decay=0.01`,
+      collect,
+      [],
     )
     .option(
       '--schedule <spec>',
@@ -71,6 +76,12 @@ export function trainCommand(context: Context, done: (code: ExitCode) => void): 
     .option(
       '--plugin <spec>',
       'a gradient plugin: norm-clip:max-norm=1 (repeatable; in this order)',
+      collect,
+      [],
+    )
+    .option(
+      '--group <spec>',
+      'parameters with an optimizer, rate and plugins of their own: --group head:match=head.*,lr=0.01 --plugin head/norm-clip (repeatable)',
       collect,
       [],
     )
@@ -93,9 +104,8 @@ export function trainCommand(context: Context, done: (code: ExitCode) => void): 
 async function trainModel(model: string, flags: TrainFlags, context: Context): Promise<ExitCode> {
   const { out: terminal, err, signal, cwd } = context;
   const began = performance.now();
-  const chosen = flags.optimizer === undefined ? undefined : parseOptimizer(flags.optimizer);
   const schedule = flags.schedule === undefined ? undefined : parseRunSchedule(flags.schedule);
-  const plugins = await makePlugins(flags.plugin, searchRoots(cwd));
+  const plan = await readPlan(flags, searchRoots(cwd));
   await checkOutput(flags.out);
   const checkpoint = flags.resume === undefined ? undefined : await findCheckpoint(flags.resume);
   const session = await openSession({
@@ -103,9 +113,7 @@ async function trainModel(model: string, flags: TrainFlags, context: Context): P
     flags,
     train: flags.train,
     freeze: flags.freeze,
-    plugins,
-    optimizer: chosen?.optimizer,
-    learningRate: chosen?.learningRate,
+    ...plan,
     signal,
   });
   const reporter: Reporter = flags.json
@@ -113,27 +121,26 @@ async function trainModel(model: string, flags: TrainFlags, context: Context): P
     : textReporter(terminal, err);
   try {
     for (const warning of session.warnings) reporter.warning(warning);
-    const plan = await planRun(session, flags, signal);
+    const run = await planRun(session, flags, signal);
     if (schedule !== undefined) {
       const learningRate = valueAt(session.learningRate, 0);
-      session.learningRate = schedule({ learningRate, steps: flags.epochs * plan.stepsPerEpoch });
+      session.learningRate = schedule({ learningRate, steps: flags.epochs * run.stepsPerEpoch });
     }
-    const record = await resume(session, checkpoint, describeRun(flags, plan), reporter);
+    const record = await resume(session, checkpoint, describeRun(flags, run), reporter);
     refuseEnded(record, flags, checkpoint);
     // Whatever does not fit in it comes to light now, not after the first epoch.
-    const before =
-      plan.validation && (await evaluate(session, plan.validation.data, plan.validation));
+    const before = run.validation && (await evaluate(session, run.validation.data, run.validation));
     reporter.start({
       model,
       provider: session.provider,
-      plugins: plugins.map(({ id, name }) => id ?? name),
+      plugins: pluginNames(plan),
       trainable: session.trainableNames.length,
       frozen: session.frozenNames.length,
-      examples: plan.examples,
+      examples: run.examples,
       validation: before,
-      batchSize: plan.batchSize,
+      batchSize: run.batchSize,
       epochs: flags.epochs,
-      stepsPerEpoch: plan.stepsPerEpoch,
+      stepsPerEpoch: run.stepsPerEpoch,
       step: session.stepCount,
       resumed: checkpoint !== undefined,
       seed: flags.seed,
@@ -141,13 +148,13 @@ async function trainModel(model: string, flags: TrainFlags, context: Context): P
     });
     const finished = await runTraining({
       session,
-      data: plan.data,
-      validation: plan.validation,
+      data: run.data,
+      validation: run.validation,
       before,
       epochs: flags.epochs,
       record,
       resumedFrom: checkpoint,
-      dropLast: plan.dropLast,
+      dropLast: run.dropLast,
       out: flags.out,
       checkpointEvery: flags.checkpointEvery,
       reporter,
@@ -221,16 +228,17 @@ async function loadData(
 }
 
 function describeRun(flags: TrainFlags, { examples, batchSize }: Plan): RunRecord {
-  const { optimizer, schedule, plugin, seed } = flags;
+  const { optimizer, schedule, plugin, group, seed } = flags;
   return {
     position: { epoch: 0, batch: 0 },
     seed,
     batchSize,
     examples,
     settings: {
-      ...(optimizer !== undefined && { '--optimizer': optimizer }),
+      ...(optimizer.length > 0 && { '--optimizer': optimizer.join(' ') }),
       ...(schedule !== undefined && { '--schedule': schedule }),
       ...(plugin.length > 0 && { '--plugin': plugin.join(' ') }),
+      ...(group.length > 0 && { '--group': group.join(' ') }),
     },
   };
 }

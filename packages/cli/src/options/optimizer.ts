@@ -55,6 +55,7 @@ function takeLearningRate(spec: Spec): { learningRate: Setting | undefined; rest
   const options = new Map([...spec.options].filter(([key]) => !learningRateNames.includes(key)));
   const rest = { ...spec, options };
   if (text === undefined) return { learningRate: undefined, rest };
+  if (text === true) refuseRate(spec, 'The learning rate is given no value');
   if (text.includes('(')) return { learningRate: parseSchedule(text), rest };
   const learningRate = Number(text);
   if (!(Number.isFinite(learningRate) && learningRate >= 0))

@@ -1,11 +1,12 @@
 import { GradwareError } from '@gradware/core';
 
-/** What an option like `--plugin` says: `name`, `name:key=value,key=value`, or `name(inner):key=value` for what takes
+/** What an option like `--plugin` says: `name`, `name:key=value,flag`, or `name(inner):key=value` for what takes
  *  others inside. Values stay text: only who declares an option knows what it is. */
 export interface Spec {
   readonly name: string;
   readonly inner: readonly Spec[];
-  readonly options: ReadonlyMap<string, string>;
+  /** True for one that is only named. */
+  readonly options: ReadonlyMap<string, string | true>;
   /** As it was written. */
   readonly text: string;
 }
@@ -34,7 +35,8 @@ function splitHead(head: string, text: string): Pick<Spec, 'name' | 'inner'> {
   if (open < 0 || !head.endsWith(')')) return { name: head, inner: [] };
   const content = head.slice(open + 1, -1);
   if (content.trim() === '') refuse(text, 'has empty brackets');
-  // A comma also stands between the options of an inner spec: it starts a new one only where no `=` follows.
+  // A comma also stands between the options of an inner spec: it starts a new one only where no `=` follows. So
+  // inside brackets a flag is written out: flag=true.
   const pieces: string[] = [];
   for (const part of splitTop(content, ',', text).parts) {
     const last = pieces.at(-1);
@@ -48,15 +50,14 @@ function splitHead(head: string, text: string): Pick<Spec, 'name' | 'inner'> {
   };
 }
 
-function parseOptions(text: string, tail: string | undefined): ReadonlyMap<string, string> {
-  const options = new Map<string, string>();
+function parseOptions(text: string, tail: string | undefined): Spec['options'] {
+  const options = new Map<string, string | true>();
   if (tail === undefined) return options;
   for (const part of splitTop(tail, ',', text).parts) {
     const equals = part.indexOf('=');
-    const key = part.slice(0, Math.max(0, equals)).trim();
-    const value = part.slice(equals + 1).trim();
+    const key = part.slice(0, equals < 0 ? undefined : equals).trim();
+    const value = equals < 0 || part.slice(equals + 1).trim();
     if (part.trim() === '') refuse(text, 'lacks an option after its colon or a comma');
-    if (equals < 0) refuse(text, `gives "${part.trim()}" no value`);
     if (key === '' || value === '') refuse(text, `has half an option: "${part.trim()}"`);
     if (options.has(key)) refuse(text, `gives ${key} twice`);
     options.set(key, value);

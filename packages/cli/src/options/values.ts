@@ -50,8 +50,15 @@ export function readOptions(
   return given;
 }
 
-/** Reads one value: of all that the text may mean, the first that the option takes. */
-function readValue(spec: Spec, key: string, text: string, option: Option): unknown {
+/** Reads one value: of all that the text may mean, the first that the option takes. What is only named is true. */
+function readValue(spec: Spec, key: string, text: string | true, option: Option): unknown {
+  if (text === true) {
+    if (option.kind.accepts(true)) return true;
+    throw new GradwareError('INVALID_OPTION', `${key} of ${spec.name} is given no value`, {
+      where: spec.text,
+      remedy: `Write ${key}=..., with ${option.kind.describe}.`,
+    });
+  }
   if (option.role === 'setting' && /^[a-z][\w-]*\s*\(/i.test(text)) return parseSchedule(text);
   const found = meanings(text).find((value) => option.kind.accepts(value));
   if (found !== undefined) return found;

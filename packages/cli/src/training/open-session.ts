@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import {
   type GradientPlugin,
   GradwareError,
+  type GroupOptions,
   nearest,
   type Optimizer,
   type Provider,
@@ -17,6 +18,7 @@ export interface SessionRequest {
   readonly train?: readonly string[] | undefined;
   readonly freeze?: readonly string[] | undefined;
   readonly plugins?: readonly GradientPlugin[] | undefined;
+  readonly groups?: readonly GroupOptions[] | undefined;
   readonly optimizer?: Optimizer | undefined;
   readonly learningRate?: Setting | undefined;
   readonly signal: AbortSignal;
@@ -25,12 +27,13 @@ export interface SessionRequest {
 /** Opens a session on a folder of artifacts or a forward model, as the flags say.
  *  @throws GradwareError whatever is wrong with model, flags or provider */
 export async function openSession(request: SessionRequest): Promise<TrainingSession> {
-  const { model, flags, train, freeze, plugins, optimizer, learningRate, signal } = request;
+  const { model, flags, train, freeze, plugins, groups, optimizer, learningRate, signal } = request;
   const executionProviders = parseProviders(flags.provider);
   const loss = flags.loss === undefined ? undefined : parseLoss(flags.loss);
   if (await isFolder(model)) refuseForwardOnly(request);
   return TrainingSession.create(model, {
     plugins,
+    groups,
     optimizer,
     learningRate,
     loss,
