@@ -1,7 +1,7 @@
 import { GradwareError } from '../errors.js';
 import type { Node, TensorData } from '../onnx/ir.js';
 import { tensorOf } from './constants.js';
-import { domainOf, gradware } from './dialect.js';
+import { domainOf } from './dialect.js';
 import { foldNode } from './fold.js';
 import { helpers, type OpHelpers } from './helpers.js';
 import { type KnownOp, shapeRuleOf, type shapeRules } from './shapes/index.js';
@@ -290,9 +290,4 @@ function createOp(
   }) as unknown as Op;
   Object.assign(extras, helpers(op, builder, literal));
   return op;
-}
-
-/** Marks a node of Gradware's own, which lowering or the step compiler replaces. */
-export function isPseudo(node: Node): boolean {
-  return node.domain === gradware;
 }

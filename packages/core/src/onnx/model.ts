@@ -1,3 +1,2 @@
-export { type DecodeOptions, decodeModel } from './decode-model.js';
+export { decodeModel } from './decode-model.js';
 export { encodeModel } from './encode-model.js';
-export { validateModel } from './validate.js';

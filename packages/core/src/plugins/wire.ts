@@ -23,7 +23,7 @@ function isPrefix(part: Value | Prefix): part is Prefix {
 }
 
 /** How many bytes payloads take on a wire: a float32 scalar, constant unless lengths depend on data. */
-export function payloadBytes(op: Op, payloads: readonly Payload[]): Value {
+function payloadBytes(op: Op, payloads: readonly Payload[]): Value {
   const parts = payloads.flatMap((payload) => Object.values(payload));
   const fixed = parts.reduce(
     (total, part) =>

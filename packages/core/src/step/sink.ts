@@ -3,7 +3,7 @@ import { sortNodes } from '../graph/order.js';
 import type { Graph, Node } from '../onnx/ir.js';
 import { usedNames } from '../onnx/names.js';
 
-export function isSelect(node: Node): boolean {
+function isSelect(node: Node): boolean {
   return node.domain === gradware && node.opType === 'Select';
 }
 

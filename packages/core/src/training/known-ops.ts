@@ -5,7 +5,7 @@ import type { Node } from '../onnx/ir.js';
 import { subgraphs } from '../onnx/names.js';
 
 /** Nodes, in nested graphs too, that stock ONNX Runtime does not know and that no lowering expresses. */
-export function unknownNodes(nodes: readonly Node[]): readonly Node[] {
+function unknownNodes(nodes: readonly Node[]): readonly Node[] {
   return nodes.flatMap((node) => [
     ...(canLower(node) || decompositionOf(node) ? [] : [node]),
     ...subgraphs(node).flatMap((graph) => unknownNodes(graph.nodes)),

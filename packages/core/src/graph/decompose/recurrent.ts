@@ -37,7 +37,7 @@ export interface Cell {
 }
 
 /** x·wᵀ + bias. */
-export function linear(op: Op, x: Value, w: Value, bias?: Value): Value {
+function linear(op: Op, x: Value, w: Value, bias?: Value): Value {
   return op.Gemm(x, w, bias ?? null, { transB: 1 });
 }
 

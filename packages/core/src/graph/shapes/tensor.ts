@@ -99,7 +99,7 @@ function split(context: ShapeContext): readonly TensorType[] {
 }
 
 /** The half-open range that a Slice really takes along one axis, after clamping. */
-export function sliceLength(dim: number, start: number, end: number, step: number): number {
+function sliceLength(dim: number, start: number, end: number, step: number): number {
   const clamp = (at: number, low: number, high: number) =>
     Math.min(Math.max(at < 0 ? at + dim : at, low), high);
   const from = step > 0 ? clamp(start, 0, dim) : clamp(start, 0, dim - 1);

@@ -70,7 +70,7 @@ export async function generateArtifacts(
 }
 
 /** The artifacts of a model in memory. */
-export async function artifactsOf(
+async function artifactsOf(
   model: Model,
   file: string,
   options: GenerateOptions,
