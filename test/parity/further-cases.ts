@@ -68,6 +68,20 @@ export const norms: readonly GradientCase[] = [
   ]),
 ];
 
+/** Layer norms whose statistics go on into the loss. */
+export const statistics: readonly GradientCase[] = [2, 3].flatMap((outputs) => [
+  one('LayerNormalization', [[3, 4, 5], [5], [5]], {}, { outputs }),
+  one(
+    'LayerNormalization',
+    [
+      [3, 4, 5],
+      [4, 5],
+    ],
+    { axis: 1, epsilon: 0.1 },
+    { outputs },
+  ),
+]);
+
 export const decomposed: readonly GradientCase[] = [
   one('MeanVarianceNormalization', [[2, 3, 4, 5]]),
   one('MeanVarianceNormalization', [[2, 3, 4, 5]], { axes: [0, 1, 2, 3] }),

@@ -54,6 +54,7 @@ export function gradientRuleOf(
 
 /** Ops whose rules read the gradient of every output; the others know that of the first alone. */
 const readsAllOutputs: ReadonlySet<string> = new Set([
+  'LayerNormalization',
   'Select',
   'Split',
   'SoftmaxCrossEntropyLoss',

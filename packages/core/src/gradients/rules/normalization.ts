@@ -18,16 +18,39 @@ function perChannel(op: Op, value: Value, rank: number): Value {
   return op.reshape(value, [1, elementCount(value.shape), ...range(2, rank).map(() => 1)]);
 }
 
-function layerNorm({ dy, x: [x, scale, bias], ys, attributes, has, emit, op }: GradientContext) {
+function layerNorm(context: GradientContext): readonly (Value | null | undefined)[] {
+  const { dys, x, ys, attributes, has, emit, op } = context;
+  const [input, scale, bias] = x;
   const [, mean, deviation] = ys;
-  const axis = normalizeAxis(int(attributes, 'axis', -1), x.shape.length);
-  const normalized = x.shape.slice(axis);
+  const [dy] = dys;
+  const axis = normalizeAxis(int(attributes, 'axis', -1), input.shape.length);
+  const fromStatistics = statisticsGradient(context, axis);
+  if (dy === undefined) return [fromStatistics];
+  const normalized = input.shape.slice(axis);
   // ONNX lets the scale broadcast; the gradient op wants it whole.
   const whole = sameShape(scale.shape, normalized) ? scale : op.Expand(scale, op.ints(normalized));
   const kept = { axis: { type: 'int', value: axis } } as const;
-  const inputs = [dy, x, whole, mean, deviation];
+  const inputs = [dy, input, whole, mean, deviation];
   const [dx, dScale, dBias] = emit('LayerNormalizationGrad', inputs, kept);
-  return [dx, dScale && op.sumTo(scale, dScale), has(2) && dBias ? op.sumTo(bias, dBias) : null];
+  return [
+    fromStatistics ? op.Add(dx, fromStatistics) : dx,
+    dScale && op.sumTo(scale, dScale),
+    has(2) && dBias ? op.sumTo(bias, dBias) : null,
+  ];
+}
+
+/** What comes back from mean and inverse deviation where a model uses them: μ has the slope 1/n, and (σ² + ε)^-½ the
+ *  slope -(x - μ)·(σ² + ε)^-3/2 / n. */
+function statisticsGradient({ dys, x: [x], ys, op }: GradientContext, axis: number) {
+  const [, dMean, dDeviation] = dys;
+  const [, mean, deviation] = ys;
+  const count = elementCount(x.shape.slice(axis));
+  const fromMean = dMean && op.Expand(op.cast(op.Div(dMean, count), x.type), op.ints(x.shape));
+  if (dDeviation === undefined) return fromMean;
+  const cube = op.Mul(op.Mul(deviation, deviation), deviation);
+  const centred = op.Sub(op.cast(x, mean.type), mean);
+  const slope = op.cast(op.Mul(centred, op.Div(op.Mul(dDeviation, cube), -count)), x.type);
+  return fromMean ? op.Add(fromMean, slope) : slope;
 }
 
 function rmsNorm({ dy, x: [x, scale], ys: [, deviation], attributes, emit }: GradientContext) {
