@@ -36,9 +36,13 @@ const roles: Readonly<Record<PluginRole | 'none', string>> = {
   none: 'Hold still, and others',
 };
 
+function manifestOf(name: string) {
+  return JSON.parse(readFileSync(join(folder, name, 'package.json'), 'utf8'));
+}
+
 async function loadPlugin(name: string): Promise<Plugin> {
   const own = join(folder, name);
-  const manifest = JSON.parse(readFileSync(join(own, 'package.json'), 'utf8'));
+  const manifest = manifestOf(name);
   const source = pathToFileURL(join(own, manifest.exports['.']['@gradware/source'])).href;
   const module: Readonly<Record<string, unknown>> = await import(source);
   const made = Object.entries(module).filter(
@@ -54,11 +58,12 @@ async function loadPlugin(name: string): Promise<Plugin> {
   return { name, factory, definition, papers: [...new Set(links)] };
 }
 
-/** All plugin packages, in the order of their folders. */
+/** All plugin packages that are not private, in the order of their folders. */
 export function loadPlugins(): Promise<readonly Plugin[]> {
   const names = readdirSync(folder, { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
-    .map(({ name }) => name);
+    .map(({ name }) => name)
+    .filter((name) => manifestOf(name).private !== true);
   return Promise.all(names.sort().map(loadPlugin));
 }
 
