@@ -63,7 +63,7 @@ export function packBits(op: Op, codes: Value, bits: number): Value {
 export function unpackBits(op: Op, packed: Value, bits: number, shape: readonly number[]): Value {
   const count = elementCount(shape);
   const groups = Math.ceil(count / group);
-  const bytes = op.cast(op.reshape(packed, [groups, bits]), 'float32');
+  const bytes = op.reshape(op.cast(packed, 'float32'), [groups, bits]);
   const places = matrix(op, bits, group, (byte, code) => {
     const { byte: first, shift } = placeOf(code, bits);
     const end = Math.floor((code * bits + bits - 1) / 8);
