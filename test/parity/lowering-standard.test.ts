@@ -96,3 +96,20 @@ test('a custom op is not taken for one that is known by its name', async () => {
   const lowered = runLowered({ ...node, outputs: [{ type: 'float32', shape: [2] }] });
   await expect(lowered).rejects.toThrow('my.ops.ReluGrad');
 });
+
+// ORT's kernel has one running sum, which is short by 1e-5 at a million elements.
+test.each([[[512, 784]], [[1024, 1024]], [[131_074]]])(
+  'the sum of squares of [%s] keeps its digits',
+  async (dims) => {
+    const x = map(random(...dims), (v) => 1 + v * 0.1);
+    const exact = Array.from(x.data as Float32Array).reduce((sum, v) => sum + v * v, 0);
+    await compare({
+      opType: 'ReduceSumSquare',
+      inputs: [x],
+      attributes: { keepdims: 0 },
+      outputs: [{ type: 'float32', shape: [] }],
+      reference: [tensorOf('float32', [exact], [])],
+      tolerance: 2e-6,
+    });
+  },
+);

@@ -9,7 +9,7 @@ const shortSum = 2 ** 17;
 /** Each row times itself: two thirds of the time of squares that are written out and summed. */
 function byProducts(op: Op, value: Value): Value | undefined {
   const count = elementCount(value.shape);
-  const rows = divisorNear(count, (2 * count) / shortSum);
+  const rows = divisorNear(count, count / 2 ** 13);
   if (rows === undefined || count / rows > shortSum) return undefined;
   const row = op.reshape(value, [rows, 1, count / rows]);
   return op.ReduceSum(op.FusedMatMul(row, row, { transB: 1 }), { keepdims: 0 });
