@@ -3,6 +3,7 @@ import { tensorOf } from '../../graph/constants.js';
 import { elementCount, float, int, normalizeAxis, type Value } from '../../graph/value.js';
 import { type LoweringContext, type LoweringRule, type LoweringRules, lowerings } from '../rule.js';
 import { lookUpInt32 } from './labels.js';
+import { cosine, sine } from './trigonometry.js';
 
 /** Above it a float32 is infinite. */
 const largestFloat = 3.4028234663852886e38;
@@ -111,6 +112,8 @@ const missingOnWebgpu = onWebgpu({
     return op.Where(op.Equal(data, data), sign, data);
   },
   Round: ({ op, x: [data] }) => round(op, data),
+  Sin: ({ op, x: [data] }) => sine(op, data),
+  Cos: ({ op, x: [data] }) => cosine(op, data),
   Softsign: ({ op, x: [data] }) => op.Div(data, op.Add(op.Abs(data), 1)),
   Selu: selu,
   Celu: celu,
