@@ -25,6 +25,41 @@ test('noise that a clip would cut down is named', () => {
   expect(warnings('noise', 'clip')).toEqual([expect.stringMatching(/^noise stands before clip: /)]);
 });
 
+test.each([
+  ['clip', 'accumulate', 'clip what the optimizer sees'],
+  ['clip', 'reduce', 'clip after the all-reduce'],
+  ['clip', 'unscale', 'unscale before clipping'],
+  ['clip', 'guard', 'guard before clipping'],
+  ['compress', 'guard', 'guard before compressing'],
+  ['compress', 'accumulate', 'accumulate before compressing'],
+  ['compress', 'unscale', 'unscale before compressing'],
+  ['regularise', 'accumulate', 'regularise after accumulating'],
+  ['regularise', 'unscale', 'unscale before regularising'],
+  ['accumulate', 'unscale', 'unscale before accumulating'],
+  ['accumulate', 'guard', 'guard before accumulating'],
+  ['shape', 'accumulate', 'accumulate before it'],
+  ['shape', 'unscale', 'unscale first'],
+  ['shape', 'guard', 'guard first'],
+  ['shape', 'reduce', 'after the all-reduce'],
+  ['reduce', 'accumulate', 'accumulate before the all-reduce'],
+  ['noise', 'accumulate', 'add it after accumulating'],
+  ['noise', 'unscale', 'unscale before adding it'],
+  ['noise', 'clip', 'clip before adding it'],
+] as const)('%s before %s is warned about, the other way round is not', (first, later, remedy) => {
+  const [only, ...more] = warnings(first, 'decay', later);
+  expect(only).toMatch(new RegExp(`^${first} stands before ${later}: .*${remedy}\\.$`));
+  expect(more).toEqual([]);
+  expect(warnings(later, first)).toEqual([]);
+});
+
+test('every plugin that stands wrong is named by its id', () => {
+  const plugins = chain('clip', 'clip', 'guard');
+  expect(orderWarnings(plugins, ['norm-clip', 'norm-clip#2', 'skip'])).toEqual([
+    expect.stringMatching(/^norm-clip stands before skip: /),
+    expect.stringMatching(/^norm-clip#2 stands before skip: /),
+  ]);
+});
+
 test('decay that the optimizer does already is named', () => {
   const own = (weightDecay: number) =>
     optimizerWarnings(chain('clip', 'decay'), ['clip', 'decay'], {

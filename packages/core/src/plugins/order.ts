@@ -90,6 +90,17 @@ const mistakes: readonly OrderRule[] = [
     because: 'its residual is kept under a loss scale that changes: unscale before compressing',
   },
   {
+    first: 'shape',
+    later: 'reduce',
+    because:
+      'each worker reshapes its own gradient, and the average is not: do it after the all-reduce',
+  },
+  {
+    first: 'reduce',
+    later: 'accumulate',
+    because: 'every micro-batch is sent: accumulate before the all-reduce',
+  },
+  {
     first: 'noise',
     later: 'accumulate',
     because: 'noise is added once for each micro-batch: add it after accumulating',
