@@ -122,6 +122,8 @@ export interface GradientPlugin extends PluginHooks, CommonOptions {
   readonly role?: PluginRole;
   /** A second one in the same chain is an error. */
   readonly single?: boolean;
+  /** It adds what it lost to its next gradient: error feedback around it would do that twice. */
+  readonly hasFeedback?: boolean;
   /** The plugins that it runs, so that their settings are known before it does. */
   readonly inside?: readonly GradientPlugin[];
 }
@@ -153,6 +155,8 @@ export interface PluginDefinition<O extends Options> {
       ) => boolean);
   readonly role?: PluginRole;
   readonly single?: boolean;
+  /** Whether it has error feedback of its own, given its constants. */
+  hasFeedback?(constants: Readonly<Record<string, unknown>>): boolean;
   /** Checks what one option cannot know of another; throws GradwareError INVALID_OPTION. */
   validate?(
     constants: Readonly<Record<string, unknown>>,
@@ -263,6 +267,7 @@ function instantiate<O extends Options>(
         : (definition.elementwise ?? false),
     ...(definition.role && { role: definition.role }),
     ...(definition.single && { single: true }),
+    ...(definition.hasFeedback?.(constants) && { hasFeedback: true }),
     ...(seed && { seed: (dLoss, context) => seed(dLoss, context, resolve(context)) }),
     ...(transform && {
       transform: (gradients, context) => transform(gradients, context, resolve(context)),

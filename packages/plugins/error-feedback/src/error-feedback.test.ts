@@ -39,10 +39,15 @@ const half: GradientPlugin = {
   transform: (gradients, { op }) => gradients.map((g) => op.Mul(g, 0.5)),
 };
 
+const around = (inside: GradientPlugin): GradientPlugin => ({
+  name: 'around',
+  transform: (gradients, { apply }) => apply(inside, gradients),
+});
+
 test.each([
   ['a compressor', half, undefined],
   ['a decay', half, 0.5],
-  ['another one inside', errorFeedback({ compressor: scaledSign }), undefined],
+  ['a compressor inside another plugin', around(scaledSign), undefined],
 ] as const)('keeps to the plugin contract with %s', (_, compressor, decay) =>
   testPlugin(errorFeedback, { options: { compressor, decay } }),
 );
@@ -219,6 +224,14 @@ test.each([
   [
     () => errorFeedback({ compressor: { name: 'nothing' } }),
     'error-feedback cannot work around nothing',
+  ],
+  [
+    () => errorFeedback({ compressor: { ...half, role: 'accumulate' } }),
+    'error-feedback cannot work around half',
+  ],
+  [
+    () => errorFeedback({ compressor: errorFeedback({ compressor: half }) }),
+    'which has error feedback itself, would add what was lost twice',
   ],
   [
     () => errorFeedback({ compressor: half, decay: 2 }),

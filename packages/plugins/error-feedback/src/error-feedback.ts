@@ -4,6 +4,7 @@ import {
   type GradientPlugin,
   GradwareError,
   gradientPlugin,
+  type PluginRole,
   ratio,
   setting,
 } from '@gradware/core';
@@ -22,6 +23,7 @@ export const errorFeedback = definePlugin({
     compressor: constant(gradientPlugin, undefined, 'the plugin inside'),
     decay: setting(ratio, undefined, 'share of the residual that is added (default: all of it)'),
   },
+  hasFeedback: () => true,
   validate: ({ compressor }) => check(compressor as GradientPlugin | undefined),
   transform(gradients, { op, state, apply, metric }, { compressor, decay }) {
     const residuals = gradients.map((gradient) => state('residual', { like: gradient }));
@@ -36,16 +38,26 @@ export const errorFeedback = definePlugin({
   },
 });
 
-/** @throws GradwareError INVALID_OPTION where there is nothing inside, or nothing that changes gradients only */
+/** What holds or drops a step, or keeps gradients back, does more than change them. */
+const holding: ReadonlySet<PluginRole | undefined> = new Set(['unscale', 'guard', 'accumulate']);
+
+/** @throws GradwareError INVALID_OPTION where there is nothing inside, nothing that changes gradients only, or error
+ *  feedback */
 function check(inside: GradientPlugin | undefined): void {
   if (inside === undefined)
     throw new GradwareError('INVALID_OPTION', 'error-feedback has no plugin inside', {
       remedy:
         'Give it one: errorFeedback({ compressor: topK() }), --plugin "error-feedback(top-k)".',
     });
+  if (inside.hasFeedback === true)
+    throw new GradwareError(
+      'INVALID_OPTION',
+      `error-feedback around ${inside.name}, which has error feedback itself, would add what was lost twice`,
+      { remedy: 'Use one of the two.' },
+    );
   const changes = inside.transform ?? inside.encode ?? inside.transformHost;
   const other = inside.seed ?? inside.transformUpdates;
-  if (changes !== undefined && other === undefined) return;
+  if (changes !== undefined && other === undefined && !holding.has(inside.role)) return;
   throw new GradwareError('INVALID_OPTION', `error-feedback cannot work around ${inside.name}`, {
     remedy: `Give ${inside.name} a place of its own in the chain: it does not only change gradients.`,
   });

@@ -94,6 +94,11 @@ test.each([0, 1, 2])('has a scale for each slice along axis %i', async (axis) =>
   expect(metrics['quantize.bytes']).toBe(12 + 4 * (dims[axis] as number));
 });
 
+test('says whether it has error feedback, which a wrapper must not repeat', () => {
+  expect(quantize({ errorFeedback: true }).hasFeedback).toBe(true);
+  expect(quantize().hasFeedback).toBeUndefined();
+});
+
 test('leaves zero at zero', async () => {
   const { results } = await run({ bits: 8, rounding: 'stochastic' }, [[0, 0, 0]]);
   expect(results[0]?.gradient.map(Math.abs)).toEqual([0, 0, 0]);

@@ -47,6 +47,7 @@ export const quantize = definePlugin({
     axis: constant(integer(0), 0, 'the axis of the channels; without it a tensor has one scale'),
     errorFeedback: constant(boolean, false, 'adds what rounding lost to the next gradient'),
   },
+  hasFeedback: ({ errorFeedback }) => errorFeedback === true,
   transform: (gradients, context, options) =>
     gradients.map((gradient) => {
       const { scale, codes, keep } = quantizeOne(gradient, context, options);
