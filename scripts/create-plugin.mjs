@@ -67,7 +67,7 @@ function create(name, install) {
 
   src/${name}.ts       the plugin
   src/${name}.test.ts  its test: pnpm exec vitest run packages/plugins/${name}
-  README.md${' '.repeat(Math.max(1, name.length - 1))}formula, options, an example
+  README.md${' '.repeat(name.length + 5)}formula, options, an example
 ${install ? '' : '\nRun pnpm install before its test.\n'}
 Nothing outside of the folder has to change. CONTRIBUTING.md says how to go on, and how to publish it.`);
 }
