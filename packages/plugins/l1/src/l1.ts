@@ -1,5 +1,8 @@
 import { definePlugin, nonNegative, setting } from '@gradware/core';
 
+/** Takes every weight beyond λ, but those that are as good as zero: below λ · 1e-30. */
+const steep = 1e30;
+
 /** Adds the (sub)gradient of an L1 penalty λ · ‖w‖₁ to every gradient.
  *  g ← g + λ · sign(w)   (Tibshirani 1996; 0 where a weight is 0, as torch.sign)
  *  Weights become small, but seldom exactly zero: they step over it. */
@@ -9,7 +12,10 @@ export const l1 = definePlugin({
   role: 'regularise',
   options: { lambda: setting(nonNegative, 1e-5, 'strength of the penalty') },
   transform: (gradients, { op, parameter }, { lambda }) =>
-    gradients.map((gradient) =>
-      op.Add(gradient, op.Mul(op.Sign(parameter(gradient)), op.cast(lambda, gradient.type))),
-    ),
+    gradients.map((gradient) => {
+      const limit = op.cast(lambda, gradient.type);
+      // λ · sign(w) in two passes; Sign alone takes as long as five.
+      const far = op.Mul(parameter(gradient), steep);
+      return op.Add(gradient, op.Clip(far, op.Neg(limit), limit));
+    }),
 });
