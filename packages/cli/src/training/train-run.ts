@@ -40,7 +40,7 @@ export interface Finished {
 }
 
 /** Trains, and keeps what was reached: a checkpoint after each epoch, and where the user stops; the model at the end.
- *  @throws GradwareError NONFINITE_LOSS, saying which checkpoint is the last good one */
+ *  @throws GradwareError NONFINITE_LOSS or STOPPED, saying which checkpoint is the last good one */
 export async function runTraining(run: TrainRun): Promise<Finished> {
   const { session, record, out, epochs, reporter } = run;
   let checkpoint = run.resumedFrom;
@@ -93,8 +93,11 @@ function orderOf({ record, dropLast }: TrainRun, epoch: number): Iterable<Int32A
   return batches({ length, batchSize, seed, epoch, shuffle: true, dropLast });
 }
 
+/** After these the last checkpoint is what to go on from. */
+const endsTraining: ReadonlySet<string> = new Set(['NONFINITE_LOSS', 'STOPPED']);
+
 function withCheckpoint(error: unknown, checkpoint: string | undefined): unknown {
-  if (!(error instanceof GradwareError) || error.code !== 'NONFINITE_LOSS') return error;
+  if (!(error instanceof GradwareError) || !endsTraining.has(error.code)) return error;
   const kept =
     checkpoint === undefined
       ? 'No checkpoint was written before.'
