@@ -181,13 +181,18 @@ test('groups have an optimizer, a rate and plugins of their own, also after resu
   expect(saved(half).equals(saved(whole))).toBe(true);
 });
 
-test('a plugin works around another, found by their paths', async () => {
-  const plugins = fileURLToPath(new URL('../../packages/plugins/', import.meta.url));
-  const { events, stderr } = await gradware(
-    ...['train', mlp, '--data', trainData, '--epochs', '1', '--json', '--out', path('wrapped')],
-    ...['--plugin', `${plugins}error-feedback(${plugins}top-k:ratio=0.01,max-rank=2):min-rank=2`],
-  );
-  expect(stderr).toBe('');
-  expect(events[0]).toMatchObject({ event: 'start', plugins: ['error-feedback'] });
-  expect(ofKind(events, 'metrics')[0]?.metrics).toHaveProperty('error-feedback/top-k.bytes');
+test('a plugin works around another, found by their names or paths', async () => {
+  const folder = fileURLToPath(new URL('../../packages/plugins/', import.meta.url));
+  for (const place of ['', folder]) {
+    const { events, stderr } = await gradware(
+      ...['train', mlp, '--data', trainData, '--epochs', '1', '--json', '--out', path('wrapped')],
+      ...['--plugin', `${place}error-feedback(${place}top-k:ratio=0.01,max-rank=2):min-rank=2`],
+      ...['--plugin', 'norm-clip:max-norm=cosine(1,0.1,100)'],
+    );
+    expect(stderr).toBe('');
+    expect(events[0]).toMatchObject({ event: 'start', plugins: ['error-feedback', 'norm-clip'] });
+    const metrics = ofKind(events, 'metrics').at(-1)?.metrics;
+    expect(metrics).toHaveProperty('error-feedback/top-k.bytes');
+    expect(Reflect.get(metrics as object, 'norm-clip.clipped-norm')).toBeLessThan(0.9);
+  }
 });
