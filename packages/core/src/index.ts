@@ -44,6 +44,7 @@ export type {
   ArtifactFiles,
   ExportOptions,
   Feeds,
+  Fetches,
   GroupOptions,
   Rows,
   RunOptions,

@@ -104,6 +104,9 @@ export interface RunOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Outputs to return: their names, or an object that has them as keys. */
+export type Fetches = readonly string[] | Readonly<Record<string, unknown>>;
+
 export interface ExportOptions {
   /** Outputs of the exported model. Default: those of the forward model; for artifacts what the loss is
    *  computed from. */
@@ -155,10 +158,10 @@ export interface TrainingSession {
   steps(batches: readonly Feeds[] | Rows, options?: RunOptions): Promise<StepsResult>;
 
   /** Forward and backward; gradients add up until `lazyResetGrad`. Returns loss and further outputs by name. */
-  runTrainStep(feeds: Feeds, fetches?: unknown, options?: RunOptions): Promise<Feeds>;
+  runTrainStep(feeds: Feeds, fetches?: Fetches | RunOptions, options?: RunOptions): Promise<Feeds>;
   /** Chain and optimizer on the gradients of `runTrainStep`. */
   runOptimizerStep(options?: RunOptions): Promise<void>;
-  runEvalStep(feeds: Feeds, fetches?: unknown, options?: RunOptions): Promise<Feeds>;
+  runEvalStep(feeds: Feeds, fetches?: Fetches | RunOptions, options?: RunOptions): Promise<Feeds>;
   lazyResetGrad(): Promise<void>;
   /** The gradients of `runTrainStep`, by parameter. */
   gradients(): Promise<ReadonlyMap<string, Tensor>>;

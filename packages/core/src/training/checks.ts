@@ -86,27 +86,33 @@ export function findLabels(builder: GraphBuilder, inputs: readonly Value[]): rea
   });
 }
 
-/** @throws GradwareError INVALID_DATA naming the first label out of range and its row */
+/** Looks at every label that a run will use, each time: a tensor may have been written to since the last.
+ *  @param rows the examples that are used; all where it is not given
+ *  @throws GradwareError INVALID_DATA naming the first label out of range and its row */
 export function checkLabels(
   labels: readonly LabelInput[],
   feeds: Feeds,
-  done: WeakSet<object>,
+  rows?: readonly ArrayLike<number>[],
 ): void {
   for (const { input, classes, ignored } of labels) {
     const tensor = feeds[input];
-    if (tensor === undefined || done.has(tensor)) continue;
+    if (tensor === undefined) continue;
     const data = tensor.data as ArrayLike<number | bigint>;
-    for (let row = 0; row < data.length; row++) {
-      const label = Number(data[row]);
-      if ((label >= 0 && label < classes) || label === ignored) continue;
-      throw new GradwareError(
-        'INVALID_DATA',
-        `The label ${label} is out of range: the model has ${classes} classes, 0 to ${classes - 1}`,
-        {
-          where: `input "${input}", element ${row}`,
-        },
-      );
-    }
-    done.add(tensor);
+    const check = (start: number, end: number) => {
+      for (let at = start; at < end; at++) {
+        const label = Number(data[at]);
+        if ((label >= 0 && label < classes) || label === ignored) continue;
+        throw new GradwareError(
+          'INVALID_DATA',
+          `The label ${label} is out of range: the model has ${classes} classes, 0 to ${classes - 1}`,
+          { where: `input "${input}", element ${at}` },
+        );
+      }
+    };
+    if (rows === undefined) check(0, data.length);
+    const width = data.length / Math.max(1, tensor.dims[0] ?? 1);
+    for (const own of rows ?? [])
+      for (let i = 0; i < own.length; i++)
+        check((own[i] as number) * width, ((own[i] as number) + 1) * width);
   }
 }

@@ -9,6 +9,7 @@ import type { Runtime } from '../runtime/runtime.js';
 import { createShapeOracle } from '../runtime/shape-oracle.js';
 import type { Setting } from '../schedules/schedule.js';
 import type { TrainingOptions, TrainingSession } from './api.js';
+import { checkPlugins, checkTrainingOptions } from './check-options.js';
 import { optimizerTensors } from './checkpointing.js';
 import { planTraining, stateByGroup } from './groups.js';
 import { loadSource, type Trainable } from './load.js';
@@ -34,11 +35,7 @@ export async function createTrainingSession(
 ): Promise<TrainingSession> {
   const { runtime } = registered;
   const { seed = 0, signal } = options;
-  if (!Number.isInteger(seed) || seed < 0 || seed > 0xffffffff)
-    throw new GradwareError(
-      'INVALID_OPTION',
-      `The seed must be a whole number from 0 to 2^32 - 1, not ${seed}`,
-    );
+  checkTrainingOptions(options);
   if (signal?.aborted)
     throw new GradwareError('ABORTED', 'Stopped on request', { cause: signal.reason });
   const source = await loadSource(runtime.files, given, options, createShapeOracle(runtime, 21));
@@ -49,6 +46,7 @@ export async function createTrainingSession(
   );
   const optimizer = options.optimizer ?? registered.optimizer ?? source.optimizer ?? adamw();
   const plugins = [...registered.plugins, ...(options.plugins ?? [])];
+  checkPlugins(plugins);
   const plan = planTraining(trainableOf(source), plugins, optimizer, options.groups);
   const warnings = [
     ...source.warnings,

@@ -72,7 +72,7 @@ export function createEvaluation(
       const { session, inputs, parameters: wanted, outputs } = await open(feeds);
       checkFeeds(feeds, inputs);
       labels ??= await labelsIn(feeds);
-      checkLabels(labels, feeds, new WeakSet());
+      checkLabels(labels, feeds);
       const all: Record<string, Tensor> = { ...feeds };
       for (const name of wanted) all[name] = parameters.get(name);
       try {

@@ -47,9 +47,10 @@ export async function visitHost(
   };
   const gradients = given.map((tensor, i): HostGradient => {
     const { data, dims } = fromTensor(tensor);
-    return { parameter: parameters[i] ?? '', shape: dims, data: data as Float32Array };
+    // A copy: the step may need the gradient itself once more, and plugins may write into theirs.
+    return { parameter: parameters[i] ?? '', shape: dims, data: (data as Float32Array).slice() };
   });
-  const results = await callPlugin(plugin.transformHost, gradients, context, id);
+  const results = await callPlugin(plugin, gradients, context, id);
   outputs.forEach((name, i) => {
     const result = results[i] as HostGradient;
     const dims = (given[i] as Tensor).dims;
@@ -85,7 +86,7 @@ function hostState(
 }
 
 async function callPlugin(
-  transform: NonNullable<HostStep['call']['plugin']['transformHost']> | undefined,
+  plugin: HostStep['call']['plugin'],
   gradients: readonly HostGradient[],
   context: HostContext,
   id: string,
@@ -93,7 +94,7 @@ async function callPlugin(
   const where = `plugin ${id}`;
   let results: readonly HostGradient[];
   try {
-    results = (await transform?.(gradients, context)) ?? gradients;
+    results = (await plugin.transformHost?.(gradients, context)) ?? gradients;
   } catch (cause) {
     if (cause instanceof GradwareError) throw cause;
     const reason = cause instanceof Error ? cause.message : String(cause);

@@ -26,13 +26,13 @@ export async function loadSource(
   options: TrainingOptions,
   oracle: ShapeOracle,
 ): Promise<ModelSource> {
-  if (isArtifactFiles(given)) return loadArtifacts(files, given, oracle);
+  if (isArtifactFiles(given)) return loadArtifacts(files, given, options, oracle);
   if (
     !(given instanceof Uint8Array) &&
     !(given instanceof ArrayBuffer) &&
     (await files.isFolder(given))
   )
-    return loadArtifacts(files, await findArtifacts(files, given), oracle);
+    return loadArtifacts(files, await findArtifacts(files, given), options, oracle);
   const { model, file } = await readModel(files, given, 'the model');
   if (isTrainingModel(model))
     throw new GradwareError('INVALID_MODEL', 'This is a training model: it needs its checkpoint', {
@@ -55,6 +55,28 @@ export async function loadSource(
     },
     oracle,
   );
+}
+
+const ofForwardModels = [
+  'loss',
+  'lossInputNames',
+  'requiresGrad',
+  'frozenParams',
+  'additionalOutputNames',
+  'batchNorm',
+  'straightThrough',
+] as const;
+
+/** @throws GradwareError INVALID_OPTION for what artifacts have decided already: to ignore it would train
+ *  something else than was asked for */
+function refuseForwardOptions(options: TrainingOptions): void {
+  for (const name of ofForwardModels)
+    if (options[name] !== undefined)
+      throw new GradwareError(
+        'INVALID_OPTION',
+        `${name} is for forward models: training artifacts have it built in`,
+        { remedy: 'Make the artifacts anew, or give the forward model itself.' },
+      );
 }
 
 export function isArtifactFiles(given: Trainable): given is ArtifactFiles {
@@ -125,8 +147,10 @@ export async function findArtifacts(
 async function loadArtifacts(
   files: FileAccess,
   given: ArtifactFiles,
+  options: TrainingOptions,
   oracle: ShapeOracle,
 ): Promise<ModelSource> {
+  refuseForwardOptions(options);
   const { model: training, file } = await readModel(files, given.trainModel, 'the training model');
   const evaluation =
     given.evalModel && (await readModel(files, given.evalModel, 'the evaluation model')).model;

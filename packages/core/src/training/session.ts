@@ -1,21 +1,24 @@
 import type { Tensor } from 'onnxruntime-common';
 import { GradwareError } from '../errors.js';
+import { nonNegative } from '../options/options.js';
+import type { GradientPlugin } from '../plugins/plugin.js';
 import type { LiveSettings } from '../plugins/registry.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { fromTensor, toTensor } from '../runtime/tensors.js';
 import { valueAt } from '../schedules/schedule.js';
 import { names, type Part, type StepProgram } from '../step/program.js';
-import type { Feeds, Rows, RunOptions, StepResult, StepsResult, TrainingSession } from './api.js';
+import type { Feeds, Rows, StepResult, StepsResult, TrainingSession } from './api.js';
 import { checkpointing } from './checkpointing.js';
 import { checkFeeds, checkLabels } from './checks.js';
 import { createCompiler } from './compiler.js';
 import { createEvaluation } from './eval-model.js';
 import type { RunResult } from './executor.js';
+import { fetched, readFetches } from './fetches.js';
 import { parameterAccess } from './parameters.js';
 import { createQueue } from './queue.js';
 import type { SessionParts } from './session-parts.js';
 import { createSettings } from './settings.js';
-import { batchDims, isRows, rowFeeds, stackBatches, takeRows } from './stack.js';
+import { batchDims, checkRows, isRows, rowFeeds, stackBatches, takeRows } from './stack.js';
 import { createStateStore } from './state-store.js';
 
 interface Ran {
@@ -27,11 +30,10 @@ interface Ran {
 export function createSession(parts: SessionParts): TrainingSession {
   const { runtime, source, plan, provider } = parts;
   const live: LiveSettings = new Map([
-    ['learningRate', { setting: parts.learningRate, kind: undefined }],
+    ['learningRate', { setting: parts.learningRate, kind: nonNegative }],
   ]);
   const store = createStateStore(runtime);
   const queue = createQueue();
-  const checked = new WeakSet<object>();
   const parameters = parameterAccess(runtime, source, store);
   const compiler = createCompiler({ ...parts, store, live });
   const evaluation = createEvaluation(runtime, source, parameters, parts.sessionOptions);
@@ -47,7 +49,7 @@ export function createSession(parts: SessionParts): TrainingSession {
   const loops =
     provider !== 'webgpu' &&
     [plan.chain, ...plan.groups.map(({ chain }) => chain)].every(({ plugins }) =>
-      plugins.every((plugin) => plugin.transformHost === undefined),
+      plugins.every((plugin) => !worksOnHost(plugin)),
     );
 
   async function run(
@@ -61,8 +63,8 @@ export function createSession(parts: SessionParts): TrainingSession {
     parameters.demandValues();
     const inputs = part === 'update' ? [] : checkShapes(given);
     const compiled = await compiler.get(part, feeding, inputs);
-    for (const own of isRows(given) ? [given.data] : given)
-      checkLabels(compiled.labels, own, checked);
+    if (isRows(given)) checkLabels(compiled.labels, given.data, given.rows);
+    else for (const own of given) checkLabels(compiled.labels, own);
     const result = await compiled.executor.run({
       from: step,
       count,
@@ -185,7 +187,7 @@ export function createSession(parts: SessionParts): TrainingSession {
     let last = '';
     for (const batch of batches) {
       const shape = Object.entries(batch)
-        .map(([name, { dims }]) => `${name}[${dims}]`)
+        .map(([name, { type, dims }]) => `${name} ${type}[${dims}]`)
         .join();
       if (shape === last) chunks.at(-1)?.push(batch);
       else chunks.push([batch]);
@@ -198,6 +200,7 @@ export function createSession(parts: SessionParts): TrainingSession {
     given: readonly Feeds[] | Rows,
     signal: AbortSignal | undefined,
   ): Promise<StepsResult> {
+    if (isRows(given)) checkRows(given);
     const chunks = isRows(given) ? [given] : chunksOfOneShape(given);
     const results: StepsResult[] = [];
     for (const chunk of chunks) {
@@ -233,8 +236,9 @@ export function createSession(parts: SessionParts): TrainingSession {
     },
     step: (batch, options) => queue.add(() => single(batch, options?.signal), options?.signal),
     steps: (given, options) => queue.add(() => many(given, options?.signal), options?.signal),
-    runTrainStep: (feeds, fetches, options) => {
-      const { signal } = runOptions(fetches, options);
+    runTrainStep: async (feeds, fetches, options) => {
+      const asked = readFetches(fetches, options, source.outputNames);
+      const { signal } = asked;
       return queue.add(async () => {
         const resets = toTensor(runtime.Tensor, {
           type: 'bool',
@@ -251,9 +255,10 @@ export function createSession(parts: SessionParts): TrainingSession {
         );
         accumulating = true;
         const wanted = [program.loss ?? '', ...program.outputs];
-        return Object.fromEntries(
+        const all = Object.fromEntries(
           wanted.map((name, i) => [source.outputNames[i] ?? name, result.values[name] as Tensor]),
         );
+        return fetched(all, asked);
       }, signal);
     },
     runOptimizerStep: (options) =>
@@ -271,12 +276,12 @@ export function createSession(parts: SessionParts): TrainingSession {
         step += 1;
         refuseStopped(ran);
       }, options?.signal),
-    runEvalStep: (feeds, fetches, options) => {
-      const { signal } = runOptions(fetches, options);
-      return queue.add(() => {
+    runEvalStep: async (feeds, fetches, options) => {
+      const asked = readFetches(fetches, options, source.evalOutputs);
+      return queue.add(async () => {
         parameters.demandValues();
-        return evaluation.run(feeds);
-      }, signal);
+        return fetched(await evaluation.run(feeds), asked);
+      }, asked.signal);
     },
     lazyResetGrad: () =>
       queue.add(async () => {
@@ -325,16 +330,13 @@ export function createSession(parts: SessionParts): TrainingSession {
   };
 }
 
+function worksOnHost({ transformHost, inside = [] }: GradientPlugin): boolean {
+  return transformHost !== undefined || inside.some(worksOnHost);
+}
+
 function copyOf(runtime: Runtime, tensor: Tensor): Tensor {
   const { type, dims, data } = fromTensor(tensor);
   return toTensor(runtime.Tensor, { type, dims, data: data.slice() as typeof data });
-}
-
-/** onnxruntime-web/training took fetches (which training ignores here) before options, either left out. */
-function runOptions(fetches: unknown, options: RunOptions | undefined): RunOptions {
-  if (options !== undefined) return options;
-  const first = fetches as { readonly signal?: unknown } | undefined;
-  return first?.signal instanceof AbortSignal ? { signal: first.signal } : {};
 }
 
 function joined(results: readonly StepsResult[]): StepsResult {

@@ -1,5 +1,6 @@
 import { GradwareError } from '../errors.js';
 import { nearest } from '../options/nearest.js';
+import { nonNegative } from '../options/options.js';
 import type { GradientPlugin } from '../plugins/plugin.js';
 import type { LiveSettings } from '../plugins/registry.js';
 import type { Setting } from '../schedules/schedule.js';
@@ -20,7 +21,7 @@ export function createSettings(
   for (const { name: group, optimizer, learningRate } of groups) {
     const prefix = groupPrefix(group);
     if (learningRate !== undefined)
-      live.set(`${prefix}learningRate`, { setting: learningRate, kind: undefined });
+      live.set(`${prefix}learningRate`, { setting: learningRate, kind: nonNegative });
     for (const [name, setting] of Object.entries(optimizer.settings))
       live.set(`${prefix}${optimizer.name}.${name}`, { setting, kind: optimizer.kinds?.[name] });
   }

@@ -28,13 +28,19 @@ export function stackBatches(runtime: Runtime, batches: readonly Feeds[]): Feeds
   );
 }
 
-/** Data sets as they are, and the rows of each step: [K, B].
- *  @throws GradwareError INVALID_DATA for rows that do not exist, or steps of different sizes */
-export function rowFeeds(runtime: Runtime, { data, rows }: Rows): Feeds {
-  const lengths = Object.values(data).map((tensor) => tensor.dims[0] ?? 0);
-  const length = Math.min(...lengths);
+/** @throws GradwareError INVALID_DATA for data sets of different lengths, rows that do not exist, or steps of
+ *  different sizes */
+export function checkRows({ data, rows }: Rows): void {
+  const lengths = Object.entries(data).map(([name, { dims }]) => [name, dims[0] ?? 0] as const);
+  const length = lengths[0]?.[1] ?? 0;
+  const other = lengths.find(([, own]) => own !== length);
+  if (other !== undefined)
+    throw new GradwareError(
+      'INVALID_DATA',
+      `The input "${other[0]}" has ${other[1]} examples, and "${lengths[0]?.[0]}" has ${length}`,
+      { remedy: 'Give data sets in which row i of each belongs to the same example.' },
+    );
   const size = rows[0]?.length ?? 0;
-  const all = new Int32Array(rows.length * size);
   rows.forEach((own, k) => {
     if (own.length !== size)
       throw new GradwareError(
@@ -50,8 +56,16 @@ export function rowFeeds(runtime: Runtime, { data, rows }: Rows): Feeds {
         throw new GradwareError('INVALID_DATA', `The data has no row ${row}: it has ${length}`, {
           where: `step ${k}`,
         });
-      all[k * size + i] = row;
     }
+  });
+}
+
+/** Data sets as they are, and the rows of each step: [K, B]. */
+export function rowFeeds(runtime: Runtime, { data, rows }: Rows): Feeds {
+  const size = rows[0]?.length ?? 0;
+  const all = new Int32Array(rows.length * size);
+  rows.forEach((own, k) => {
+    all.set(own, k * size);
   });
   const feeds: Record<string, Tensor> = {
     [names.rows]: toTensor(runtime.Tensor, { type: 'int32', data: all, dims: [rows.length, size] }),

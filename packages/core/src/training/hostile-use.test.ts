@@ -1,0 +1,216 @@
+import { Tensor } from 'onnxruntime-node';
+import { afterAll, expect, test } from 'vitest';
+import { tensorOf } from '../graph/constants.js';
+import { container, TrainingSession } from '../node.js';
+import { encodeModel } from '../onnx/model.js';
+import { sgd } from '../optimizers/sgd.js';
+import { constant } from '../options/options.js';
+import {
+  definePlugin,
+  type GradientPlugin,
+  gradientPlugin,
+  type HostGradient,
+} from '../plugins/plugin.js';
+import type { Feeds, TrainingSession as Session, TrainingOptions } from './api.js';
+
+/** scores = x w: 3 features, 4 classes. */
+const model = encodeModel({
+  graph: {
+    name: 'linear',
+    nodes: [
+      {
+        name: 'scores',
+        opType: 'MatMul',
+        domain: '',
+        inputs: ['x', 'w'],
+        outputs: ['scores'],
+        attributes: {},
+      },
+    ],
+    inputs: [{ name: 'x', type: 'float32', shape: ['n', 3] }],
+    outputs: [{ name: 'scores', type: 'float32', shape: ['n', 4] }],
+    initializers: new Map([
+      [
+        'w',
+        tensorOf(
+          'float32',
+          Array.from({ length: 12 }, (_, i) => Math.sin(i)),
+          [3, 4],
+        ),
+      ],
+    ]),
+    valueInfo: new Map(),
+  },
+  opsets: new Map([['', 17]]),
+  irVersion: 8,
+  functions: [],
+  metadata: new Map(),
+  producer: 'test',
+});
+
+const opened: Session[] = [];
+
+async function open(options: TrainingOptions = {}): Promise<Session> {
+  const session = await TrainingSession.create(model, {
+    optimizer: sgd(),
+    learningRate: 0.1,
+    ...options,
+  });
+  opened.push(session);
+  return session;
+}
+
+afterAll(async () => {
+  for (const session of opened) await session.release();
+});
+
+function batch(examples = 5): Feeds {
+  const x = Float32Array.from({ length: examples * 3 }, (_, i) => Math.cos(i));
+  const labels = BigInt64Array.from({ length: examples }, (_, i) => BigInt(i % 4));
+  return {
+    x: new Tensor('float32', x, [examples, 3]),
+    labels: new Tensor('int64', labels, [examples]),
+  };
+}
+
+const weight = async (session: Session) => [
+  ...((await session.getParameter('w')).data as Float32Array),
+];
+
+/** Options as JavaScript may give them. */
+const untyped = (options: Readonly<Record<string, unknown>>) => open(options as TrainingOptions);
+
+test.each([
+  [{ plugin: [] }, /no option "plugin".*mean plugins/s],
+  [{ zzz: 1 }, /no option "zzz".*There are executionProviders/s],
+  [{ logSeverityLevel: 4 }, /option of ONNX Runtime.*session: \{ logSeverityLevel/s],
+  [{ plugins: definePlugin({ name: 'one', options: {} })() }, /must be a list/],
+  [
+    { plugins: [definePlugin({ name: 'one', options: {} })] },
+    /makes plugins, and is none.*Call it/s,
+  ],
+  [{ plugins: [undefined] }, /Number 1 in the chain is no plugin/],
+  [{ learningRate: Number.NaN }, /learning rate must be a number >= 0.*NaN/],
+  [{ learningRate: -1 }, /learning rate must be/],
+  [{ learningRate: '0.1' }, /learning rate must be/],
+  [{ seed: 1.5 }, /seed must be a whole number/],
+])('refuses the options %o', async (options, message) => {
+  await expect(untyped(options)).rejects.toMatchObject({
+    code: 'INVALID_OPTION',
+    message: expect.stringMatching(message),
+  });
+});
+
+test('refuses a learning rate below zero later, too', async () => {
+  const session = await open();
+  expect(() => {
+    session.learningRate = -1;
+  }).toThrow(/learningRate must be a number >= 0/);
+});
+
+test('refuses labels out of range that were written into a tensor after it was checked', async () => {
+  const session = await open();
+  const reused = batch();
+  await session.step(reused);
+  (reused.labels?.data as BigInt64Array)[3] = 4n;
+  await expect(session.step(reused)).rejects.toThrow(/label 4 is out of range.*element 3/s);
+  const { x, labels } = reused;
+  const rows = [
+    [0, 1],
+    [2, 3],
+  ];
+  await expect(session.steps({ data: { x, labels } as Feeds, rows })).rejects.toThrow(/element 3/);
+  const { losses } = await session.steps({
+    data: { x, labels } as Feeds,
+    rows: [
+      [0, 1],
+      [2, 4],
+    ],
+  });
+  expect(losses).toHaveLength(2);
+});
+
+test('names the input whose type changes from one batch to the next', async () => {
+  const session = await open();
+  const other = { ...batch(), labels: new Tensor('int32', new Int32Array(5), [5]) };
+  await expect(session.steps([batch(), other])).rejects.toThrow(/"labels" is int64.*not int32/);
+});
+
+test('refuses data sets of different lengths', async () => {
+  const session = await open();
+  const data = { ...batch(5), ...{ labels: batch(4).labels as Tensor } };
+  await expect(session.steps({ data, rows: [[0, 1]] })).rejects.toThrow(
+    /"labels" has 4 examples, and "x" has 5/,
+  );
+});
+
+class Scaling implements GradientPlugin {
+  readonly name = 'scaling';
+  readonly factor = 2;
+  transformHost(gradients: readonly HostGradient[]): readonly HostGradient[] {
+    for (const { data } of gradients) data.set(data.map((value) => value * this.factor));
+    return gradients;
+  }
+}
+
+test('a host plugin has its own this, and its own copy of the gradients', async () => {
+  const session = await open({ plugins: [new Scaling()] });
+  const before = await weight(session);
+  await session.runTrainStep(batch());
+  const gradientOf = async () =>
+    Array.from(((await session.gradients()).get('w') as Tensor).data as Float32Array);
+  const gradient = await gradientOf();
+  await session.runOptimizerStep();
+  expect(await gradientOf()).toEqual(gradient);
+  const after = await weight(session);
+  after.forEach((w, i) => {
+    expect(w).toBeCloseTo((before[i] ?? 0) - 0.1 * 2 * (gradient[i] ?? 0), 6);
+  });
+});
+
+test('a host plugin inside another cuts every step, and leaves the gradients around it alone', async () => {
+  const host = definePlugin({
+    name: 'half',
+    options: {},
+    transformHost: (gradients) => {
+      for (const { data } of gradients) data.set(data.map((value) => value / 2));
+      return gradients;
+    },
+  });
+  const around = definePlugin({
+    name: 'around',
+    options: { inner: constant(gradientPlugin, host()) },
+    transform(gradients, { op, apply, metric }, { inner }) {
+      const sent = apply(inner, gradients);
+      metric('lost', op.globalNorm(gradients.map((g, i) => op.Sub(g, sent[i] as typeof g))));
+      metric('norm', op.globalNorm(gradients));
+      return sent;
+    },
+  });
+  const session = await open({ plugins: [around()] });
+  const { metrics, losses } = await session.steps([batch(), batch()]);
+  expect(losses).toHaveLength(2);
+  expect(metrics['around.lost']?.[1]).toBeCloseTo((metrics['around.norm']?.[1] ?? 0) / 2, 6);
+});
+
+test('returns the outputs that are fetched, by the names that onnxruntime-web/training took', async () => {
+  const session = await open({ additionalOutputNames: ['scores'] });
+  const [loss = '', ...others] = session.trainingOutputNames;
+  expect(others).toEqual(['scores']);
+  expect(Object.keys(await session.runTrainStep(batch()))).toEqual([loss, 'scores']);
+  expect(Object.keys(await session.runTrainStep(batch(), ['scores']))).toEqual(['scores']);
+  expect(Object.keys(await session.runTrainStep(batch(), { [loss]: null }, {}))).toEqual([loss]);
+  expect(Object.keys(await session.runEvalStep(batch(), ['scores']))).toEqual(['scores']);
+  expect(Object.keys(await session.runEvalStep(batch(), {}))).toEqual(session.evalOutputNames);
+  await expect(session.runEvalStep(batch(), ['score'])).rejects.toThrow(
+    /no output "score".*scores/s,
+  );
+  const stopped = { signal: AbortSignal.abort() };
+  await expect(session.runTrainStep(batch(), stopped)).rejects.toMatchObject({ code: 'ABORTED' });
+});
+
+test('the container of a session may be given beside all other options', async () => {
+  const own = container.createChildContainer();
+  const session = await TrainingSession.create(model, { container: own, metrics: false });
+  await session.release();
+});
