@@ -10,7 +10,7 @@ const rows = 16;
 const pixels = Float32Array.from({ length: rows * 64 }, (_, i) => Math.abs(Math.sin(i)));
 const [input, labels] = session.trainingInputNames;
 const batch = {
-  [input]: new Tensor('float32', pixels, [rows, 64]),
+  [input]: new Tensor('float32', pixels, [rows, 1, 8, 8]),
   [labels]: new Tensor(
     'int64',
     BigInt64Array.from({ length: rows }, (_, i) => BigInt(i % 10)),
