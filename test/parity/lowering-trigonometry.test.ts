@@ -13,7 +13,7 @@ async function lowered(opType: string, angles: TensorData) {
     provider: 'webgpu',
   });
   expect(nodes.map((node) => node.opType)).not.toContain(opType);
-  return [...(outputs[0]?.data as Float32Array)];
+  return Array.from((outputs[0] as TensorData).data as Float32Array);
 }
 
 test.each([

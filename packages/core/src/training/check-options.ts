@@ -90,7 +90,7 @@ export function checkPlugins(plugins: readonly GradientPlugin[]): void {
 }
 
 /** @throws GradwareError INVALID_OPTION */
-export function checkLearningRate(rate: Setting): void {
+function checkLearningRate(rate: Setting): void {
   const valid =
     typeof rate === 'function' || (typeof rate === 'number' && rate >= 0 && rate < Infinity);
   if (!valid)
