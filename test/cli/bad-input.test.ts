@@ -324,6 +324,14 @@ test('an --out that cannot be a folder', async () => {
   expect(stderr).toContain('is a file, not a folder');
 });
 
+test.skipIf(!existsSync('/proc/self'))('an --out that the file system refuses', async () => {
+  const { code, stderr } = await gradware(
+    ...['train', mlp, '--data', trainData, '--epochs', '1', '--out', '/proc/gradware/run'],
+  );
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/cannot be (made|written to)/);
+});
+
 test('a run goes on only as it was', async () => {
   const out = path('run');
   const args = ['train', mlp, '--data', trainData, '--out', out, '--epochs'];

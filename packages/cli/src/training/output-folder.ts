@@ -35,6 +35,19 @@ export async function checkOutput(folder: string): Promise<void> {
   }
 }
 
+/** Makes a folder and those above it. mkdir's own `recursive` never ends where a file system refuses new folders by
+ *  saying that they do not exist, as /proc does. */
+async function makeFolder(path: string): Promise<void> {
+  if ((await kindOf(path)) === 'folder') return;
+  if (dirname(path) !== path) await makeFolder(dirname(path));
+  try {
+    await mkdir(path);
+  } catch (cause) {
+    // Another run may have made it meanwhile.
+    if ((await kindOf(path)) !== 'folder') throw cause;
+  }
+}
+
 /** Replaces a file in the folder, which is made if need be: all of it, or nothing.
  *  @throws GradwareError FILE */
 export async function writeOutput(
@@ -44,7 +57,7 @@ export async function writeOutput(
 ): Promise<string> {
   const path = join(folder, name);
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(resolve(folder));
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new GradwareError('FILE', `The folder ${folder} cannot be made: ${reason}`, { cause });

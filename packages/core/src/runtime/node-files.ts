@@ -50,8 +50,27 @@ async function read(given: string | URL): Promise<Uint8Array> {
   }
 }
 
+/** A rename would put a file in the place of a device, a pipe or a folder.
+ *  @throws GradwareError FILE, also where the folder is missing */
+async function checkTarget(path: string): Promise<void> {
+  const kind = (place: string) => stat(place).catch(() => undefined);
+  const existing = await kind(path);
+  if (existing !== undefined && !existing.isFile())
+    throw new GradwareError(
+      'FILE',
+      `${path} is ${existing.isDirectory() ? 'a folder' : 'no regular file'}`,
+      { remedy: 'Give the path of a file to write.' },
+    );
+  if ((await kind(dirname(path))) === undefined)
+    throw new GradwareError('FILE', `The folder ${dirname(path)} does not exist`, {
+      where: path,
+      remedy: 'Make it first.',
+    });
+}
+
 /** Writes beside the target, syncs, then renames: at any moment the target is the old file or the new one. */
 async function writeAtomic(path: string, bytes: Uint8Array): Promise<void> {
+  await checkTarget(path);
   const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}.tmp`);
   try {
     const file = await open(temporary, 'wx');
