@@ -166,7 +166,7 @@ function invalid(problem: string, where: string, cause?: unknown): GradwareError
   return new GradwareError('INVALID_DATA', problem, {
     where,
     remedy:
-      'Every field must be a finite number. Correct the file, or choose the columns to read (option columns).',
+      'Every line must have one field for each column, and every field a finite number (classes are numbers from 0).',
     cause,
   });
 }

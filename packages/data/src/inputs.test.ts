@@ -278,3 +278,10 @@ test('what an archive holds beside columns is explained when wanted', () => {
     /'names' cannot be a column: .*holds text/,
   );
 });
+
+test('for a table, the remedy names its columns and the other way round', () => {
+  const wanted = { ...input, name: 'x', shape: ['n', 2] };
+  expect(() => toInputs(table, [wanted, { ...target, name: 'y' }])).toThrow(
+    /Say which columns it is made of, as in x=a,b, or only what belongs elsewhere, as in y=c: then the rest is x\./,
+  );
+});

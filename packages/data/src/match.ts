@@ -129,9 +129,26 @@ function undecided(
     `${problem}: expected ${describeInput(input)}, found ${describeAll(candidates)}`,
     {
       where: list(sources) || 'the data',
-      remedy: `${near}Say which column it is: ${input.name}=<column>.`,
+      remedy: `${near}${isTable(free, input) ? tableRemedy(input.name, free, open) : `Say which column it is: ${input.name}=<column>.`}`,
     },
   );
+}
+
+/** Columns of one number each, and an input that takes several of them. */
+function isTable(free: readonly Column[], input: WantedInput): boolean {
+  return free.length > 1 && input.shape.length > 1 && free.every(({ shape }) => shape.length === 1);
+}
+
+/** The remedy with the names of the data at hand. */
+function tableRemedy(name: string, free: readonly Column[], open: readonly Open[]): string {
+  const [first = '', second = ''] = free.map((column) => column.name);
+  const last = free.at(-1)?.name ?? '';
+  const other = open.find(({ input }) => input.name !== name)?.input.name;
+  const rest =
+    other === undefined
+      ? ''
+      : `, or only what belongs elsewhere, as in ${other}=${last}: then the rest is ${name}`;
+  return `Say which columns it is made of, as in ${name}=${first},${second}${rest}.`;
 }
 
 /** "float32 [batch, 1, 8, 8]" */

@@ -107,10 +107,14 @@ export function evaluationExportWarnings(
   batchNorm?: BatchNormMode,
 ): readonly string[] {
   const warnings: string[] = [];
-  const folded = [...graph.initializers.keys()].filter((name) => /^onnx::Conv_\d+$/.test(name));
+  const folded = graph.nodes.filter(
+    ({ opType, inputs }) =>
+      opType === 'Conv' &&
+      inputs.some((name) => /^onnx::Conv_\d+$/.test(name) && graph.initializers.has(name)),
+  );
   if (folded.length > 0)
     warnings.push(
-      `Batch norms seem to be folded into ${folded.length} convolutions: the model was exported for evaluation. Export it in training mode (torch.onnx.export(..., training=TrainingMode.TRAINING, do_constant_folding=False)) to train them apart.`,
+      `Batch norms seem to be folded into ${folded.length} of the convolutions: the model was exported for evaluation. Export it in training mode (torch.onnx.export(..., training=TrainingMode.TRAINING, do_constant_folding=False)) to train them apart.`,
     );
   const idle = graph.nodes.filter(
     (node) => node.opType === 'Dropout' && !isTrainingDropout(graph, node),
