@@ -2,7 +2,8 @@ import { Tensor } from 'onnxruntime-node';
 import { afterAll, expect, test } from 'vitest';
 import { tensorOf } from '../graph/constants.js';
 import { container, TrainingSession } from '../node.js';
-import { encodeModel } from '../onnx/model.js';
+import type { Node } from '../onnx/ir.js';
+import { decodeModel, encodeModel } from '../onnx/model.js';
 import { sgd } from '../optimizers/sgd.js';
 import { constant } from '../options/options.js';
 import {
@@ -207,6 +208,44 @@ test('returns the outputs that are fetched, by the names that onnxruntime-web/tr
   );
   const stopped = { signal: AbortSignal.abort() };
   await expect(session.runTrainStep(batch(), stopped)).rejects.toMatchObject({ code: 'ABORTED' });
+});
+
+test('micro-batches draw dropout masks of their own, the first that of a step', async () => {
+  const dropping = decodeModel(model);
+  const [scores] = dropping.graph.nodes as [Node];
+  const dropout: Node = {
+    ...scores,
+    name: 'drop',
+    opType: 'Dropout',
+    inputs: ['x', 'ratio', 'training'],
+    outputs: ['kept'],
+  };
+  const graph = {
+    ...dropping.graph,
+    nodes: [dropout, { ...scores, inputs: ['kept', 'w'] }],
+    initializers: new Map([
+      ...dropping.graph.initializers,
+      ['ratio', tensorOf('float32', [0.5], [])] as const,
+      ['training', tensorOf('bool', [1], [])] as const,
+    ]),
+  };
+  const train = async () => {
+    const session = await TrainingSession.create(encodeModel({ ...dropping, graph }), {
+      optimizer: sgd(),
+      learningRate: 0,
+    });
+    opened.push(session);
+    return session;
+  };
+  const session = await train();
+  const lossOf = async () =>
+    Number((await session.runTrainStep(batch()))[session.trainingOutputNames[0] ?? '']?.data[0]);
+  const first = await lossOf();
+  const second = await lossOf();
+  expect(second).not.toBe(first);
+  await session.runOptimizerStep();
+  const { losses } = await (await train()).steps([batch(), batch()]);
+  expect([first, await lossOf()]).toEqual([...losses]);
 });
 
 test('the container of a session may be given beside all other options', async () => {

@@ -41,6 +41,8 @@ export function createSession(parts: SessionParts): TrainingSession {
   let step = 0;
   let seed = parts.seed;
   let accumulating = false;
+  /** Calls of runTrainStep since the last step: each draws numbers of its own, the first those of `step`. */
+  let microBatch = 0;
   let metadata: Readonly<Record<string, string>> = {};
   store.restore(parts.initialState);
   parameters.initialise();
@@ -68,7 +70,7 @@ export function createSession(parts: SessionParts): TrainingSession {
     const result = await compiled.executor.run({
       from: step,
       count,
-      seed,
+      seed: part === 'backward' ? (seed + Math.imul(microBatch, 0x9e3779b9)) >>> 0 : seed,
       feeds,
       parameters: parameters.all(),
       signal,
@@ -254,6 +256,7 @@ export function createSession(parts: SessionParts): TrainingSession {
           signal,
         );
         accumulating = true;
+        microBatch += 1;
         const wanted = [program.loss ?? '', ...program.outputs];
         const all = Object.fromEntries(
           wanted.map((name, i) => [source.outputNames[i] ?? name, result.values[name] as Tensor]),
@@ -274,6 +277,7 @@ export function createSession(parts: SessionParts): TrainingSession {
         }
         const ran = await run('update', [], 'single', gradients, 1, options?.signal);
         step += 1;
+        microBatch = 0;
         refuseStopped(ran);
       }, options?.signal),
     runEvalStep: async (feeds, fetches, options) => {
@@ -318,6 +322,7 @@ export function createSession(parts: SessionParts): TrainingSession {
         write: (next) => {
           ({ step, seed, metadata } = next);
           accumulating = false;
+          microBatch = 0;
         },
       },
     }),
