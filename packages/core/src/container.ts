@@ -46,20 +46,25 @@ export function trainingSessions(bound: Runtime) {
       { container: parent = container, ...options }: CreateOptions = {},
     ): Promise<Session> {
       const own = parent.createChildContainer();
-      const logger = registeredOne<Logger>(own, LOGGER);
-      const session = await createTrainingSession(model, options, {
-        runtime: registeredOne<Runtime>(own, RUNTIME) ?? bound,
-        plugins: registeredAll<GradientPlugin>(own, GRADIENT_PLUGIN),
-        optimizer: registeredOne<Optimizer>(own, OPTIMIZER),
-        schedule: registeredOne<Setting>(own, SCHEDULE),
-        warn: (message) => logger?.warn(message),
-      });
-      const release = session.release;
-      session.release = async () => {
-        await release();
+      try {
+        const logger = registeredOne<Logger>(own, LOGGER);
+        const session = await createTrainingSession(model, options, {
+          runtime: registeredOne<Runtime>(own, RUNTIME) ?? bound,
+          plugins: registeredAll<GradientPlugin>(own, GRADIENT_PLUGIN),
+          optimizer: registeredOne<Optimizer>(own, OPTIMIZER),
+          schedule: registeredOne<Setting>(own, SCHEDULE),
+          warn: (message) => logger?.warn(message),
+        });
+        const release = session.release;
+        session.release = async () => {
+          await release();
+          await own.dispose();
+        };
+        return session;
+      } catch (error) {
         await own.dispose();
-      };
-      return session;
+        throw error;
+      }
     },
   };
 }

@@ -1,3 +1,4 @@
+import { GradwareError } from '../errors.js';
 import type { GraphBuilder } from '../graph/builder.js';
 import { uniform } from '../graph/random.js';
 import type { Value } from '../graph/value.js';
@@ -66,6 +67,12 @@ export function compileStep(graph: TrainingGraph, options: CompileOptions): Step
     const next = commit.next.get(key) ?? value;
     return { key, value, init, next: next === value ? undefined : asOutput(builder, next).name };
   });
+  if (feeding !== 'single' && registry.hosts.length > 0)
+    throw new GradwareError('PLUGIN_CONTRACT', 'A plugin works on the host and does not say so', {
+      where: `plugin ${registry.hosts[0]?.id}`,
+      remedy:
+        'A plugin that applies another names it in `inside`; then every step is a run of its own.',
+    });
   const wanted = feeding === 'single' && part !== 'update' ? graph.outputs : [];
   const outputs = wanted.map((value) => asOutput(builder, value));
   const metrics = [...registry.metrics].map(

@@ -39,7 +39,9 @@ export interface GroupOptions extends Omit<ParameterFilter, 'include'> {
 
 export interface TrainingOptions {
   /** Tried in order; 'auto' takes the first that works. Default ['cpu'] in Node, ['wasm'] on the web. */
-  readonly executionProviders?: readonly (Provider | 'auto')[] | undefined;
+  readonly executionProviders?:
+    | readonly (Provider | 'auto' | { readonly name: Provider | 'auto' })[]
+    | undefined;
   /** The chain, in order; after what is registered under GRADIENT_PLUGIN. It works on all parameters together, before
    *  the chains of groups: a global norm here is that of the whole model. */
   readonly plugins?: readonly GradientPlugin[] | undefined;

@@ -116,6 +116,12 @@ export function checkpointing(
           file,
         );
     }
+    for (const [key, { dims }] of state.tensors) {
+      const [, momentum, parameter = ''] = momentumKey.exec(key) ?? [];
+      const wanted = source.parameters.get(parameter)?.dims;
+      if (momentum !== undefined && wanted !== undefined && `${dims}` !== `${wanted}`)
+        refuse(`The checkpoint has ${key} as [${dims}], and the parameter is [${wanted}]`, file);
+    }
     store.restore(state.tensors);
     progress.write({ step: state.step, seed: state.seed, metadata: state.metadata });
     parameters.initialise();

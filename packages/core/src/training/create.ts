@@ -46,7 +46,9 @@ export async function createTrainingSession(
   requireMemory(runtime, source);
   const { provider, refused } = await chooseProvider(
     runtime,
-    options.executionProviders ?? [runtime.defaultProvider],
+    (options.executionProviders ?? [runtime.defaultProvider]).map((entry) =>
+      typeof entry === 'string' ? entry : entry.name,
+    ),
   );
   const optimizer = options.optimizer ?? registered.optimizer ?? source.optimizer ?? adamw();
   const plugins = [...registered.plugins, ...(options.plugins ?? [])];

@@ -42,7 +42,15 @@ export async function createExecutor(
   store: StateStore,
 ): Promise<Executor> {
   const sessions: InferenceSession[] = [];
-  for (const stage of program.stages) sessions.push(await openStage(runtime, stage, options));
+  const releaseAll = async () => {
+    for (const session of sessions) await session.release();
+  };
+  try {
+    for (const stage of program.stages) sessions.push(await openStage(runtime, stage, options));
+  } catch (error) {
+    await releaseAll();
+    throw error;
+  }
   const changed = program.states.flatMap(({ key, value, next }) =>
     next === undefined ? [] : [{ key, value, next }],
   );
@@ -84,9 +92,7 @@ export async function createExecutor(
       }
       return { values: known, hostMetrics };
     },
-    async release() {
-      for (const session of sessions) await session.release();
-    },
+    release: releaseAll,
   };
 }
 

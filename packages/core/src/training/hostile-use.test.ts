@@ -1,8 +1,9 @@
 import { Tensor } from 'onnxruntime-node';
 import { afterAll, expect, test } from 'vitest';
+import { decodeTrainingState, encodeTrainingState } from '../artifacts/training-state.js';
 import { tensorOf } from '../graph/constants.js';
 import { container, TrainingSession } from '../node.js';
-import type { Node } from '../onnx/ir.js';
+import type { Node, TensorData } from '../onnx/ir.js';
 import { decodeModel, encodeModel } from '../onnx/model.js';
 import { sgd } from '../optimizers/sgd.js';
 import { constant } from '../options/options.js';
@@ -95,6 +96,7 @@ test.each([
   [{ learningRate: -1 }, /learning rate must be/],
   [{ learningRate: '0.1' }, /learning rate must be/],
   [{ seed: 1.5 }, /seed must be a whole number/],
+  [{ additionalOutputNames: ['score'] }, /no value "score" to return.*mean scores/s],
 ])('refuses the options %o', async (options, message) => {
   await expect(untyped(options)).rejects.toMatchObject({
     code: 'INVALID_OPTION',
@@ -252,4 +254,43 @@ test('the container of a session may be given beside all other options', async (
   const own = container.createChildContainer();
   const session = await TrainingSession.create(model, { container: own, metrics: false });
   await session.release();
+});
+
+test('a plugin that hides another on the host is told how to say so', async () => {
+  const host: GradientPlugin = { name: 'host', transformHost: (gradients) => gradients };
+  const hiding: GradientPlugin = {
+    name: 'hiding',
+    transform: (gradients, { apply }) => apply(host, gradients),
+  };
+  const session = await open({ plugins: [hiding] });
+  await expect(session.steps([batch(), batch()])).rejects.toMatchObject({
+    code: 'PLUGIN_CONTRACT',
+    message: expect.stringMatching(/names it in `inside`/),
+  });
+  const { loss } = await session.step(batch());
+  expect(loss).toBeGreaterThan(0);
+});
+
+test('moments of another shape are refused, and nothing is replaced', async () => {
+  const moments = { optimizer: sgd({ momentum: 0.9 }) };
+  const first = await open(moments);
+  await first.step(batch());
+  const { tensors, ...rest } = decodeTrainingState(await first.checkpoint());
+  const key = 'optimizer/momentum0/w';
+  const swapped = { ...(tensors.get(key) as TensorData), dims: [4, 3] };
+  const saved = encodeTrainingState({
+    ...rest,
+    tensors: new Map(tensors).set(key, swapped),
+    metadata: {},
+  });
+  const second = await open(moments);
+  const before = await weight(second);
+  await expect(second.loadCheckpoint(saved)).rejects.toMatchObject({ code: 'INVALID_CHECKPOINT' });
+  expect(await weight(second)).toEqual(before);
+  await second.step(batch());
+});
+
+test('execution providers may be given as ONNX Runtime takes them', async () => {
+  const session = await open({ executionProviders: [{ name: 'cpu' }] });
+  expect(session.provider).toBe('cpu');
 });

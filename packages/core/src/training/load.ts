@@ -131,7 +131,7 @@ export async function findArtifacts(
     if (!required) return undefined;
     throw new GradwareError('FILE', `The folder has no ${role}`, {
       where: String(folder),
-      remedy: `It should hold training_model.onnx, eval_model.onnx, optimizer_model.onnx and checkpoint; it holds ${names.join(', ') || 'nothing'}.`,
+      remedy: `It should hold training_model.onnx, eval_model.onnx, optimizer_model.onnx and checkpoint; it holds ${names.join(', ') || 'nothing'}.${names.some((name) => name.endsWith('.ort')) ? ' The .ort form of artifacts is not read: give the .onnx files.' : ''}`,
     });
   };
   const trainModel = find('trainModel', true) as string;

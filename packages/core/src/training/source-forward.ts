@@ -1,10 +1,13 @@
+import { GradwareError } from '../errors.js';
 import { differentiate } from '../gradients/differentiate.js';
+import type { GraphBuilder } from '../graph/builder.js';
 import type { ShapeOracle } from '../graph/infer.js';
 import { sortNodes } from '../graph/order.js';
 import { upgradeModel } from '../graph/upgrade.js';
 import { elementCount, type Value } from '../graph/value.js';
 import type { Loss } from '../losses/loss.js';
 import type { DataType, Graph, Model, TensorData, ValueInfo } from '../onnx/ir.js';
+import { nearest } from '../options/nearest.js';
 import { type BatchNormMode, trainingForm } from './batch-norm.js';
 import { extractModel } from './extract.js';
 import {
@@ -76,6 +79,7 @@ export async function forwardSource(
   );
   const inputs = [...fedByUser, ...targets];
   const extra = given.additionalOutputNames ?? [];
+  for (const name of extra) requireValue(example.builder, name, file);
 
   return {
     kind: 'forward',
@@ -144,6 +148,16 @@ export async function forwardSource(
         values,
       ),
   };
+}
+
+/** @throws GradwareError INVALID_OPTION for a value that the model does not make, with the nearest names */
+function requireValue(builder: GraphBuilder, name: string, file: string): void {
+  if (builder.values.has(name)) return;
+  const near = nearest(name, builder.values.keys());
+  throw new GradwareError('INVALID_OPTION', `The model has no value "${name}" to return`, {
+    where: file,
+    ...(near.length > 0 && { remedy: `Did you mean ${near.join(' or ')}?` }),
+  });
 }
 
 /** Open dimensions count as 1 where only names, types and gradients are asked for. */
