@@ -4,7 +4,7 @@ import { Tensor, TrainingSession } from '@gradware/core/node';
 
 const [model, name, factory, options] = process.argv.slice(2);
 const plugins = [(await import(name))[factory](JSON.parse(options))];
-const session = await TrainingSession.create(model, { plugins, seed: 7 });
+const session = await TrainingSession.create(model, { plugins, seed: 7, learningRate: 0.01 });
 
 const rows = 16;
 const pixels = Float32Array.from({ length: rows * 64 }, (_, i) => Math.abs(Math.sin(i)));
