@@ -27,7 +27,7 @@ export function createShapeOracle(runtime: Runtime, opset: number): ShapeOracle 
         executionProviders: [runtime.defaultProvider],
         // At this level, chains of Shape, Gather, Concat and Reshape resolve; nothing is fused away.
         graphOptimizationLevel: 'basic',
-        logSeverityLevel: 3,
+        logSeverityLevel: 4,
       });
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause);

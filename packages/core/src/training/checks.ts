@@ -23,7 +23,23 @@ export function checkFeeds(feeds: Feeds, wanted: readonly ValueInfo[]): readonly
   return wanted.map((info) => checkFeed(info, feeds[info.name]));
 }
 
+/** JavaScript feeds anything. */
+function requireTensor(name: string, tensor: unknown): void {
+  const isTensor =
+    typeof tensor === 'object' && tensor !== null && 'dims' in tensor && Array.isArray(tensor.dims);
+  if (tensor === undefined || isTensor) return;
+  throw new GradwareError(
+    'INVALID_DATA',
+    `The input "${name}" is fed something that is no Tensor`,
+    {
+      remedy:
+        "Feed new Tensor('float32', data, dims), with Tensor from @gradware/core/node or /web.",
+    },
+  );
+}
+
 function checkFeed({ name, type, shape }: ValueInfo, tensor: Tensor | undefined): Value {
+  requireTensor(name, tensor);
   if (tensor === undefined)
     throw new GradwareError('INVALID_DATA', `Nothing is fed for the input "${name}"`, {
       remedy: `Feed ${type ?? 'a tensor'}[${print(shape)}].`,

@@ -73,7 +73,8 @@ export async function createTrainingSession(
     seed,
     wantsMetric: metricFilter(options.metrics),
     sessionOptions: {
-      logSeverityLevel: 3,
+      // What goes wrong is thrown; ONNX Runtime's own lines would only say it twice.
+      logSeverityLevel: 4,
       ...(runtime.name === 'onnxruntime-node' ? { extra: briefSpinning } : {}),
       ...options.session,
       executionProviders: [provider],

@@ -294,3 +294,13 @@ test('execution providers may be given as ONNX Runtime takes them', async () => 
   const session = await open({ executionProviders: [{ name: 'cpu' }] });
   expect(session.provider).toBe('cpu');
 });
+
+test('what is no model and no tensor is named as such', async () => {
+  await expect(TrainingSession.create(undefined as unknown as string)).rejects.toThrow(
+    /no model in undefined/,
+  );
+  const session = await open();
+  const { labels } = batch();
+  const feeds = { x: [1, 2, 3], labels } as unknown as Feeds;
+  await expect(session.step(feeds)).rejects.toThrow(/"x" is fed something that is no Tensor/);
+});

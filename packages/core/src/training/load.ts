@@ -26,6 +26,7 @@ export async function loadSource(
   options: TrainingOptions,
   oracle: ShapeOracle,
 ): Promise<ModelSource> {
+  requireTrainable(given);
   if (isArtifactFiles(given)) return loadArtifacts(files, given, options, oracle);
   if (
     !(given instanceof Uint8Array) &&
@@ -81,6 +82,21 @@ function refuseForwardOptions(options: TrainingOptions): void {
 
 export function isArtifactFiles(given: Trainable): given is ArtifactFiles {
   return typeof given === 'object' && 'trainModel' in given;
+}
+
+/** JavaScript passes anything. */
+function requireTrainable(given: unknown): void {
+  const known =
+    typeof given === 'string' ||
+    given instanceof URL ||
+    given instanceof Uint8Array ||
+    given instanceof ArrayBuffer ||
+    (typeof given === 'object' && given !== null && 'trainModel' in given);
+  if (!known)
+    throw new GradwareError('INVALID_OPTION', `There is no model in ${String(given)}`, {
+      remedy:
+        'Give a path, a URL, the bytes of a model, or { checkpointState, trainModel, evalModel, optimizerModel }.',
+    });
 }
 
 function isTrainingModel({ graph }: Model): boolean {
