@@ -50,7 +50,7 @@ const schedule = {
   rounds: wholeNumber('rounds'),
   steps: wholeNumber('steps'),
   warmup: 3,
-  pause: 20,
+  pause: 80,
 };
 const pythons = values.python === undefined ? ['python3', '/usr/bin/python3'] : [values.python];
 const pytorch = await findPyTorch(pythons, threads);

@@ -17,7 +17,8 @@ export interface Schedule {
   /** Steps of one turn. */
   readonly steps: number;
   readonly warmup: number;
-  /** Milliseconds between two turns: the threads of the last contender go on spinning for a while. */
+  /** Milliseconds between two turns: the threads of the last contender go on spinning for a while, those of OpenBLAS
+   *  for 26. */
   readonly pause: number;
 }
 
