@@ -16,6 +16,7 @@ const kept = ({ value, bound }: Ratio) =>
 
 function describe({ name, value, bound }: Ratio): readonly string[] {
   const wanted = bound === undefined ? '' : `${bound.kind} ${bound.limit}`;
+  if (Number.isNaN(value)) return [name, 'lost in the noise', wanted, '?'];
   return [name, value.toFixed(2), wanted, kept({ name, value, bound }) ? 'yes' : 'no'];
 }
 
@@ -83,6 +84,7 @@ function json({ environment, sections, memory }: Report): string {
         { median: round(median, 4), min: round(min, 4), max: round(max, 4) },
       ]),
     ),
+    // JSON has no NaN: a ratio that is lost in the noise is null.
     ratios: ratios.map((ratio) => ({ ...ratio, value: round(ratio.value, 4), met: kept(ratio) })),
   }));
   return `${JSON.stringify({ environment, sections: plain, memory }, undefined, 2)}\n`;

@@ -66,6 +66,11 @@ export async function speed(
   };
 }
 
+/** Not a number where the whole is lost in the noise. */
+function shareOf(part: number, whole: number): number {
+  return whole > 0 ? part / whole : Number.NaN;
+}
+
 /** What plugins add to a step, here and in PyTorch. */
 export async function overhead(
   workload: Workload,
@@ -107,7 +112,7 @@ export async function overhead(
         ? []
         : (['clips', 'four'] as const).map((name) => ({
             name: `what ${label(name)} add, of what they add in PyTorch`,
-            value: added('', name) / added('PyTorch, ', name),
+            value: shareOf(added('', name), added('PyTorch, ', name)),
             bound: below(1),
           }))),
     ],
