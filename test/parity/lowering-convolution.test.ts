@@ -4,6 +4,7 @@ import { windowOf } from '../../packages/core/src/graph/shapes/compute.js';
 import { type Attributes, toAttribute } from '../../packages/core/src/graph/value.js';
 import type { TensorData } from '../../packages/core/src/onnx/ir.js';
 import { compare, generator, like } from '../support/compare.js';
+import { convGradient } from '../support/conv-gradient.js';
 import { runLowered } from '../support/lowering.js';
 import { runOracleNode } from '../support/ort-training.js';
 
@@ -69,17 +70,11 @@ function inputsFor(geometry: Geometry): readonly [TensorData, TensorData, Tensor
   return [dy, random(...geometry.x), random(...geometry.w)];
 }
 
-/** Joins tensors whose axes before `axis` are all 1. */
-function concat(parts: readonly TensorData[], axis: number): TensorData {
-  const values = parts.flatMap((part) => Array.from(part.data as Float32Array));
-  const dims = parts[0]?.dims.map((dim, a) => (a === axis ? dim * parts.length : dim)) ?? [];
-  return tensorOf('float32', values, dims);
-}
-
 describe('ConvGrad', () => {
   test.each(geometries)('x $x, w $w, $attributes', (geometry) => {
     const inputs = inputsFor(geometry);
-    const { pads, strides, dilations } = windowAt(geometry);
+    const window = windowAt(geometry);
+    const { pads, strides, dilations } = window;
     const attributes = {
       kernel_shape: geometry.w.slice(2),
       pads,
@@ -90,7 +85,26 @@ describe('ConvGrad', () => {
     };
     const bias = { type: 'float32', shape: [geometry.w[0] ?? 0] } as const;
     const outputs = [like(inputs[1]), like(inputs[2]), bias];
-    return compare({ opType: 'ConvGrad', inputs, attributes, outputs, tolerance: 3e-6 });
+    // In 3-D, ORT's kernel reads memory that is not its own, and hangs now and then: the definition says what is right.
+    const reference = geometry.x.length > 4 && { reference: convGradient(inputs, window) };
+    const node = { opType: 'ConvGrad', inputs, attributes, outputs, tolerance: 3e-6 };
+    return compare({ ...node, ...reference });
+  });
+
+  test('the definition agrees with ORT where its kernel can be trusted', async () => {
+    const geometry = geometries.find(({ attributes }) => attributes?.group === 2) as Geometry;
+    const inputs = inputsFor(geometry);
+    const window = windowAt(geometry);
+    const outputs = [like(inputs[1]), like(inputs[2]), { type: 'float32', shape: [6] } as const];
+    const { pads, strides, dilations } = window;
+    const attributes = { kernel_shape: [3, 3], pads, strides, dilations, group: 2 };
+    const found = await runOracleNode({ opType: 'ConvGrad', inputs, attributes, outputs });
+    convGradient(inputs, window, 2).forEach((wanted, i) => {
+      const own = found[i]?.data as Float32Array;
+      (wanted.data as Float32Array).forEach((value, at) => {
+        expect(own[at]).toBeCloseTo(value, 4);
+      });
+    });
   });
 
   // ORT's kernel takes auto_pad for no padding: its explicit twin says what is right.
@@ -108,41 +122,21 @@ describe('ConvGrad', () => {
     await compare({ ...node, attributes: { kernel_shape, strides, auto_pad }, reference });
   });
 
-  // ORT's kernel crashes on groups in 3-D: each group is a convolution of its own.
   test('groups in 3-D', async () => {
-    const attributes = { kernel_shape: [2, 2, 2], strides: [2, 1, 2], pads: [0, 1, 0, 0, 0, 1] };
-    const halves = [1, 2].map(() =>
-      inputsFor({ x: [1, 2, 5, 4, 5], w: [2, 2, 2, 2, 2], attributes }),
-    );
-    const join = (i: 0 | 1 | 2, axis: 0 | 1) =>
-      concat(
-        halves.map((half) => half[i]),
-        axis,
-      );
-    const inputs = [join(0, 1), join(1, 1), join(2, 0)] as const;
-    const bias = { type: 'float32', shape: [2] } as const;
-    const results: (readonly (TensorData | undefined)[])[] = [];
-    for (const [dy, x, w] of halves)
-      results.push(
-        await runOracleNode({
-          opType: 'ConvGrad',
-          inputs: [dy, x, w],
-          attributes: { ...attributes, dilations: [1, 1, 1], group: 1 },
-          outputs: [like(x), like(w), bias],
-        }),
-      );
-    const reference = [1, 0, 0].map((axis, i) =>
-      concat(
-        results.map((result) => result[i] as TensorData),
-        axis,
-      ),
-    );
+    const attributes = {
+      kernel_shape: [2, 2, 2],
+      strides: [2, 1, 2],
+      pads: [0, 1, 0, 0, 0, 1],
+      group: 2,
+    };
+    const geometry = { x: [1, 4, 5, 4, 5], w: [4, 2, 2, 2, 2], attributes };
+    const inputs = inputsFor(geometry);
     await compare({
       opType: 'ConvGrad',
       inputs,
-      attributes: { ...attributes, group: 2 },
+      attributes,
       outputs: [like(inputs[1]), like(inputs[2]), { type: 'float32', shape: [4] }],
-      reference,
+      reference: convGradient(inputs, windowAt(geometry), 2),
     });
   });
 
