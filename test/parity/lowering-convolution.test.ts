@@ -85,8 +85,10 @@ describe('ConvGrad', () => {
     };
     const bias = { type: 'float32', shape: [geometry.w[0] ?? 0] } as const;
     const outputs = [like(inputs[1]), like(inputs[2]), bias];
-    // In 3-D, ORT's kernel reads memory that is not its own, and hangs now and then: the definition says what is right.
-    const reference = geometry.x.length > 4 && { reference: convGradient(inputs, window) };
+    // Where there are not two spatial axes, ORT's kernel reads memory that is not its own, and hangs now and then.
+    const reference = geometry.x.length !== 4 && {
+      reference: convGradient(inputs, window, attributes.group as number),
+    };
     const node = { opType: 'ConvGrad', inputs, attributes, outputs, tolerance: 3e-6 };
     return compare({ ...node, ...reference });
   });
