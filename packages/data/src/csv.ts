@@ -3,7 +3,7 @@ import { GradwareError } from '@gradware/core';
 import { CsvError, parse } from 'csv-parse/browser/esm/sync';
 import type { Budget } from './budget.js';
 import type { Column } from './dataset.js';
-import { list } from './nearest.js';
+import { list } from './suggestion.js';
 
 export interface CsvOptions {
   /** What separates fields; ',' if not given. */

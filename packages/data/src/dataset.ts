@@ -1,6 +1,6 @@
 import { GradwareError } from '@gradware/core';
 import { bytesOf, elementsOf, type NdArray, sizeOf } from './elements.js';
-import { list } from './nearest.js';
+import { list } from './suggestion.js';
 
 /** One named array whose first axis is the example. */
 export interface Column extends NdArray {

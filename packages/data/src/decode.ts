@@ -5,10 +5,10 @@ import { type Column, createDataset, type Dataset } from './dataset.js';
 import type { NdArray } from './elements.js';
 import { gunzip, isGzip } from './gzip.js';
 import { decodeIdx, isIdx } from './idx.js';
-import { list, suggestion } from './nearest.js';
 import { decodeNpy, isNpy } from './npy.js';
 import { listNpz } from './npz.js';
 import { expand, unmatched } from './select.js';
+import { list, suggestion } from './suggestion.js';
 
 export type DataFormat = 'npz' | 'npy' | 'csv' | 'idx';
 

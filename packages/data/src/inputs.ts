@@ -10,8 +10,8 @@ import {
   matchColumns,
   type WantedInput,
 } from './match.js';
-import { suggestion } from './nearest.js';
 import { fitShape } from './reshape.js';
+import { suggestion } from './suggestion.js';
 
 export interface InputOptions {
   /** A factor for the values of an input, by its name, such as 1/255 for images in bytes. Nothing is scaled unasked. */

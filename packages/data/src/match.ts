@@ -2,9 +2,9 @@ import type { DataType, Dim } from '@gradware/core';
 import { GradwareError } from '@gradware/core';
 import { type Column, type Dataset, describe } from './dataset.js';
 import { sizeOf } from './elements.js';
-import { list, suggestion } from './nearest.js';
 import { fitShape } from './reshape.js';
 import { expand, unmatched } from './select.js';
+import { list, suggestion } from './suggestion.js';
 
 /** A model input to fill: its first axis is the example, whatever its size there. */
 export interface WantedInput {

@@ -4,8 +4,8 @@ import { GradwareError } from '@gradware/core';
 import { DEFAULT_MAX_BYTES } from './budget.js';
 import type { Dataset } from './dataset.js';
 import { decodeDataset, isDataFile, type NamedBytes, type ReadOptions } from './decode.js';
-import { list } from './nearest.js';
 import { globMatcher } from './select.js';
+import { list } from './suggestion.js';
 
 export * from './index.js';
 
