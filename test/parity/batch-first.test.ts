@@ -104,7 +104,7 @@ test.each(
       ],
     };
     const inputs = [...feeds].map(([name, { type, dims }]) => ({ name, type, shape: dims }));
-    const builder = await inferTypes(given, inputs, createShapeOracle(nodeRuntime, 21));
+    const builder = await inferTypes(given, inputs, createShapeOracle(nodeRuntime));
     const apart = { ...given, nodes: builder.nodes, initializers: builder.initializers };
     const [ours, theirs] = [await run(apart, feeds), await run(stock, feeds)];
     for (const [i, tensor] of ours.entries()) {

@@ -67,7 +67,7 @@ test.each(laterOps.map((checked) => ({ name: nameOf(checked), checked })))(
       const { type, dims } = feeds.get(name) as TensorData;
       return { name, type, shape: dims };
     });
-    const builder = await inferTypes(graph, inputs, createShapeOracle(nodeRuntime, 21));
+    const builder = await inferTypes(graph, inputs, createShapeOracle(nodeRuntime));
     const ours = {
       ...rest,
       graph: { ...graph, nodes: builder.nodes, initializers: builder.initializers },

@@ -38,7 +38,7 @@ export async function modelGradients(
   const builder = await inferTypes(
     { ...graph, initializers: others },
     [...given, ...parameters].map(([name, tensor]) => value(name, tensor)),
-    createShapeOracle(nodeRuntime, 21),
+    createShapeOracle(nodeRuntime),
   );
   const targets = new Map<string, TensorData>();
   const total = loss.build({

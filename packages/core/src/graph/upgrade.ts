@@ -12,17 +12,12 @@ import { subgraphs, usedNames } from '../onnx/names.js';
 import { numbersOf } from './constants.js';
 import { constantAttribute } from './fold.js';
 import { inlineFunctions } from './inline.js';
+import { irVersion as targetIr, opset as targetOpset } from './opset.js';
 import { refusals, type Upgrade, type UpgradeStep, upgrades } from './upgrade-rules.js';
-
-/** The opset that everything behind the importers is written for. */
-const targetOpset = 21;
 
 /** What the table of changes reaches back to: before opset 7, broadcasting was an attribute. */
 const oldest = 7;
 const newest = 26;
-
-/** The IR version that goes with the target opset. */
-const targetIr = 10;
 
 /** Rewrites a model of any opset from 7 on as one of opset 21: what became an input is made one, what was renamed
  *  gets its new name, and what would now mean something else is spelt out. Nested graphs too. Model-local functions are

@@ -2,6 +2,7 @@ import type { InferenceSession } from 'onnxruntime-common';
 import { GradwareError } from '../errors.js';
 import { filled } from '../graph/constants.js';
 import type { ShapeOracle } from '../graph/infer.js';
+import { irVersion, opset } from '../graph/opset.js';
 import type { TensorType } from '../graph/value.js';
 import { encodeModel } from '../onnx/encode-model.js';
 import type { DataType, Graph, ValueInfo } from '../onnx/ir.js';
@@ -9,7 +10,7 @@ import type { Runtime } from './runtime.js';
 import { toTensor } from './tensors.js';
 
 /** Lets a stock ONNX Runtime infer shapes: on the host's own processor, whatever the training runs on. */
-export function createShapeOracle(runtime: Runtime, opset: number): ShapeOracle {
+export function createShapeOracle(runtime: Runtime): ShapeOracle {
   async function open(graph: Graph): Promise<InferenceSession> {
     const model = encodeModel({
       graph,
@@ -17,7 +18,7 @@ export function createShapeOracle(runtime: Runtime, opset: number): ShapeOracle 
         ['', opset],
         ['com.microsoft', 1],
       ]),
-      irVersion: 10,
+      irVersion,
       functions: [],
       metadata: new Map(),
       producer: 'gradware',

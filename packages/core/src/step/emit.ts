@@ -1,4 +1,5 @@
 import type { GraphBuilder } from '../graph/builder.js';
+import { irVersion, opset } from '../graph/opset.js';
 import { blankUnusedOutputs } from '../graph/order.js';
 import type { Value } from '../graph/value.js';
 import type { Graph, Node, TensorData } from '../onnx/ir.js';
@@ -10,10 +11,6 @@ import type { Feeding, HostStep, Stage, StateSpec } from './program.js';
 import { sinkSelects } from './sink.js';
 import { type HostVisit, splitStages } from './stages.js';
 import type { TrainingGraph } from './training-graph.js';
-
-/** The opset that step graphs are written in: from 22 on, WebGPU and even the CPU lose kernels. */
-const opset = 21;
-const irVersion = 10;
 
 /** The lowered nodes of one step, and what they mean. */
 export interface StepBody {

@@ -42,7 +42,7 @@ export async function createTrainingSession(
   checkTrainingOptions(options);
   if (signal?.aborted)
     throw new GradwareError('ABORTED', 'Stopped on request', { cause: signal.reason });
-  const source = await loadSource(runtime.files, given, options, createShapeOracle(runtime, 21));
+  const source = await loadSource(runtime.files, given, options, createShapeOracle(runtime));
   requireMemory(runtime, source);
   const { provider, refused } = await chooseProvider(
     runtime,

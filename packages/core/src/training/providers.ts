@@ -1,4 +1,5 @@
 import { GradwareError } from '../errors.js';
+import { irVersion, opset } from '../graph/opset.js';
 import type { Provider } from '../lowering/rule.js';
 import { encodeModel } from '../onnx/encode-model.js';
 import type { Graph } from '../onnx/ir.js';
@@ -75,8 +76,8 @@ function identity() {
   };
   return {
     graph,
-    opsets: new Map([['', 21]]),
-    irVersion: 10,
+    opsets: new Map([['', opset]]),
+    irVersion,
     functions: [],
     metadata: new Map(),
     producer: 'gradware',

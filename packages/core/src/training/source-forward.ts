@@ -2,6 +2,7 @@ import { GradwareError } from '../errors.js';
 import { differentiate } from '../gradients/differentiate.js';
 import type { GraphBuilder } from '../graph/builder.js';
 import type { ShapeOracle } from '../graph/infer.js';
+import { irVersion, opset } from '../graph/opset.js';
 import { sortNodes } from '../graph/order.js';
 import { upgradeModel } from '../graph/upgrade.js';
 import { elementCount, type Value } from '../graph/value.js';
@@ -125,8 +126,8 @@ export async function forwardSource(
       return {
         model: {
           ...given.model,
-          opsets: new Map([...given.model.opsets, ['', 21]]),
-          irVersion: 10,
+          opsets: new Map([...given.model.opsets, ['', opset]]),
+          irVersion,
           graph: {
             name: original.name,
             nodes: sortNodes(builder.nodes),

@@ -66,7 +66,7 @@ export async function generateArtifacts(
   options: GenerateOptions = {},
 ): Promise<GeneratedArtifacts> {
   const { model, file } = await readModel(runtime.files, given, 'the model');
-  return artifactsOf(model, file, options, createShapeOracle(runtime, 21));
+  return artifactsOf(model, file, options, createShapeOracle(runtime));
 }
 
 /** The artifacts of a model in memory. */
