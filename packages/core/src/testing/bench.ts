@@ -1,17 +1,18 @@
 import type { InferenceSession } from 'onnxruntime-common';
-import { createBuilder } from '../graph/builder.js';
 import { tensorOf } from '../graph/constants.js';
 import { elementCount } from '../graph/value.js';
 import type { Provider } from '../lowering/rule.js';
 import type { TensorData } from '../onnx/ir.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
-import { assignIds } from '../plugins/chain.js';
 import type { GradientPlugin, HostGradient } from '../plugins/plugin.js';
 import type { LiveSettings } from '../plugins/registry.js';
-import { type Setting, valueAt } from '../schedules/schedule.js';
-import { compileStep } from '../step/compile.js';
+import type { Setting } from '../schedules/schedule.js';
 import { type Feeding, type HostStep, names, type StepProgram } from '../step/program.js';
-import type { TrainingGraph } from '../step/training-graph.js';
+import { optimizerPrefix } from '../step/update.js';
+import type { GroupOptions } from '../training/api.js';
+import { planTraining } from '../training/groups.js';
+import { scalarNow } from '../training/host.js';
+import { compileChain, inputName } from './compile.js';
 import { recorder, seenKey } from './recorder.js';
 import { createRunner, type Tensors, type TestRuntime } from './runtime.js';
 import { floats, sameTensor } from './tensors.js';
@@ -22,6 +23,8 @@ export interface BenchOptions {
   readonly weights: Tensors;
   /** Default: one that only records what reaches it, and subtracts it from the weights. */
   readonly optimizer?: Optimizer | undefined;
+  /** Parameters with a chain, an optimizer and a learning rate of their own; as in a session. */
+  readonly groups?: readonly GroupOptions[] | undefined;
   readonly learningRate?: Setting | undefined;
   readonly seed?: number | undefined;
   readonly provider?: Provider | undefined;
@@ -34,7 +37,7 @@ export interface BenchStep {
   /** What reached the optimizer, by parameter; of an optimizer of your own nothing is known. */
   readonly gradients: Tensors;
   readonly metrics: Readonly<Record<string, number>>;
-  /** Whether the optimizer made a step: no plugin waited or dropped it. */
+  /** Whether the optimizer made a step: no plugin waited or dropped it. Of several groups: whether that of any did. */
   readonly applied: boolean;
   readonly dropped: boolean;
   /** Why a plugin ended training, if one did. */
@@ -43,6 +46,8 @@ export interface BenchStep {
 
 /** Feeds gradients to a chain and an optimizer, without a model. */
 export interface Bench {
+  /** What a session would warn about: orders in the chain that are known to be wrong. */
+  readonly warnings: readonly string[];
   /** One step; gradients by parameter name. */
   step(gradients: Tensors): Promise<BenchStep>;
   /** All steps in one run (an ONNX Loop); returns the metrics of each. */
@@ -60,7 +65,10 @@ const scalar = (type: 'float32' | 'int32' | 'uint32' | 'bool', value: number): T
   tensorOf(type, [value], []);
 
 export async function createBench(options: BenchOptions): Promise<Bench> {
-  const { weights, seed = 0, provider = 'cpu', runtime, session } = options;
+  const { plugins, weights, optimizer = recorder(), groups, learningRate = 1 } = options;
+  const { seed = 0, provider = 'cpu', runtime, session } = options;
+  const parameters = [...weights].map(([name, { dims }]) => ({ name, shape: dims }));
+  const plan = planTraining(parameters, plugins, optimizer, groups);
   const live: LiveSettings = new Map();
   const programs = new Map<Feeding, StepProgram>();
   const runner = await createRunner(runtime, {
@@ -75,7 +83,12 @@ export async function createBench(options: BenchOptions): Promise<Bench> {
   let position = 0;
 
   function programFor(feeding: Feeding): StepProgram {
-    const known = programs.get(feeding) ?? compile(options, live, feeding);
+    const known =
+      programs.get(feeding) ??
+      compileChain({
+        ...{ plan, weights, provider, feeding, live, learningRate },
+        wantsMetric: () => true,
+      }).program;
     programs.set(feeding, known);
     for (const { key, init } of known.states) if (!state.has(key)) state.set(key, init());
     return known;
@@ -88,7 +101,7 @@ export async function createBench(options: BenchOptions): Promise<Bench> {
   ) {
     const known = new Map(inputs);
     for (const stage of program.stages) {
-      for (const visit of stage.hosts) await runHost(visit, known, hostMetrics);
+      for (const visit of stage.hosts) await runHost(program, visit, known, hostMetrics);
       const feeds = new Map(stage.inputs.map((name) => [name, known.get(name) as TensorData]));
       for (const [name, tensor] of await runner.run(stage.model, feeds)) known.set(name, tensor);
     }
@@ -96,6 +109,7 @@ export async function createBench(options: BenchOptions): Promise<Bench> {
   }
 
   async function runHost(
+    program: StepProgram,
     { call, inputs, outputs }: HostStep,
     known: Map<string, TensorData>,
     metrics: Map<string, number>,
@@ -111,12 +125,8 @@ export async function createBench(options: BenchOptions): Promise<Bench> {
     const results = call.isActive(position)
       ? await call.plugin.transformHost?.(given, {
           step: position,
-          learningRate: valueAt(options.learningRate ?? 1, position),
-          setting: (name) =>
-            valueAt(
-              live.get(`${call.id}.${name}`)?.setting ?? call.plugin.settings?.[name] ?? 0,
-              position,
-            ),
+          learningRate: scalarNow(program, call.learningRate, position),
+          setting: (name) => scalarNow(program, `gradware/${call.id}.${name}`, position),
           state(key, { length, init = 0 }) {
             const full = `plugin/${call.id}.${key}`;
             const own = hostState.get(full) ?? new Float32Array(length).fill(init);
@@ -134,6 +144,7 @@ export async function createBench(options: BenchOptions): Promise<Bench> {
   }
 
   return {
+    warnings: plan.warnings,
     async step(gradients) {
       const program = programFor('single');
       const metrics = new Map<string, number>();
@@ -151,7 +162,7 @@ export async function createBench(options: BenchOptions): Promise<Bench> {
         ]),
         metrics,
       );
-      const before = state.get('optimizer/count');
+      const before = state;
       state = new Map(state);
       for (const { key, next } of program.states)
         if (next !== undefined) state.set(key, known.get(next) as TensorData);
@@ -160,13 +171,18 @@ export async function createBench(options: BenchOptions): Promise<Bench> {
         metrics.set(metric, floats(known.get(name) as TensorData)[0] ?? 0);
       return {
         gradients: new Map(
-          [...weights.keys()].flatMap((name) => {
-            const seen = state.get(seenKey(name));
-            return seen === undefined ? [] : [[name, seen] as const];
-          }),
+          plan.groups.flatMap((group) =>
+            group.parameters.flatMap((name) => {
+              const seen = state.get(seenKey(name, group.name));
+              return seen === undefined ? [] : [[name, seen] as const];
+            }),
+          ),
         ),
         metrics: Object.fromEntries(metrics),
-        applied: !sameTensor(before as TensorData, state.get('optimizer/count') as TensorData),
+        applied: plan.groups.some(({ name }) => {
+          const count = `${optimizerPrefix(name)}count`;
+          return !sameTensor(before.get(count) as TensorData, state.get(count) as TensorData);
+        }),
         dropped: program.dropped !== undefined && known.get(program.dropped)?.data[0] === 1,
         stopped: program.stops.find(({ name }) => known.get(name)?.data[0] === 1)?.reason,
       };
@@ -238,8 +254,6 @@ export async function createBench(options: BenchOptions): Promise<Bench> {
   };
 }
 
-const inputName = (parameter: string) => `input/${parameter}`;
-
 function stack(tensors: readonly TensorData[], dims: readonly number[]): TensorData {
   const size = elementCount(dims);
   const data = new Float32Array(size * tensors.length);
@@ -247,47 +261,4 @@ function stack(tensors: readonly TensorData[], dims: readonly number[]): TensorD
     data.set(floats(tensor), i * size);
   });
   return { type: 'float32', dims: [tensors.length, ...dims], data };
-}
-
-/** A step whose gradients are inputs; multiplied by the gradient of the loss, so that plugins that replace it
- *  (loss scaling) do to these gradients what they would do to real ones. */
-function compile(options: BenchOptions, live: LiveSettings, feeding: Feeding): StepProgram {
-  const { plugins, weights, optimizer = recorder(), learningRate = 1, provider = 'cpu' } = options;
-  const builder = createBuilder();
-  const seed = builder.initializer('loss_grad', scalar('float32', 1));
-  const inputs = [...weights].map(([name, { type, dims }]) =>
-    builder.declare({ name: inputName(name), type, shape: dims }),
-  );
-  const trainable = [...weights].map(([name, { type, dims }], i) => ({
-    parameter: builder.declare({ name, type, shape: dims }),
-    gradient: { ...builder.op.Mul(inputs[i], seed), parameter: name },
-  }));
-  const loss = builder.op.Sub(seed, seed);
-  const graph: TrainingGraph = {
-    builder,
-    inputs,
-    trainable,
-    frozen: [],
-    statistics: [],
-    loss,
-    outputs: [],
-    seed,
-  };
-  const all = {
-    name: '',
-    parameters: [...weights.keys()],
-    chain: { plugins: [], ids: [] },
-    optimizer,
-    learningRate: undefined,
-  };
-  return compileStep(graph, {
-    chain: { plugins, ids: assignIds(plugins) },
-    groups: [all],
-    provider,
-    part: 'step',
-    feeding,
-    live,
-    learningRate,
-    wantsMetric: () => true,
-  });
 }

@@ -1,4 +1,5 @@
 import { defineOptimizer, type Optimizer } from '../optimizers/optimizer.js';
+import { optimizerPrefix } from '../step/update.js';
 
 /** Keeps the gradients that reach it as state, and moves against them: w ← w - g. */
 const factory = defineOptimizer({
@@ -16,7 +17,7 @@ export function recorder(): Optimizer {
   return factory();
 }
 
-/** The name of the state that holds the last gradient of a parameter. */
-export function seenKey(parameter: string): string {
-  return `optimizer/seen/${parameter}`;
+/** The name of the state that holds the last gradient of a parameter of a group. */
+export function seenKey(parameter: string, group: string): string {
+  return `${optimizerPrefix(group)}seen/${parameter}`;
 }

@@ -59,7 +59,8 @@ export async function visitHost(
   return metrics;
 }
 
-function scalarNow({ scalars }: StepProgram, name: string, step: number): number {
+/** What a scalar that changes from step to step is at one: a learning rate, a setting. */
+export function scalarNow({ scalars }: StepProgram, name: string, step: number): number {
   const found = scalars.find(({ value }) => value.name === name);
   return found?.at(step) ?? Number.NaN;
 }
