@@ -48,7 +48,12 @@ function expectClose(found: number, wanted: number, relative = 1e-4): void {
   );
 }
 
-const recordings = ['ort-testdata-mnist', 'carzh-web-mnist', 'yalue-go'] as const;
+const recordings = [
+  'ort-testdata-mnist',
+  'ort-testdata-ort-format',
+  'carzh-web-mnist',
+  'yalue-go',
+] as const;
 
 describe.skipIf(!haveArtifacts(...recordings))('artifacts of ORT with recorded numbers', () => {
   for (const name of recordings)

@@ -42,6 +42,7 @@ export { schedules } from './schedules/index.js';
 export { type Schedule, type Setting, valueAt } from './schedules/schedule.js';
 export type {
   ArtifactFiles,
+  CheckpointState,
   ExportOptions,
   Feeds,
   Fetches,

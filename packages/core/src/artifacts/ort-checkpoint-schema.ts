@@ -1,26 +1,9 @@
-import type { FieldSchema, TableSchema } from './flatbuffers-verifier.js';
+import { field, type TableSchema } from '../onnx/flatbuffers/schema.js';
+import { tensorSchema } from '../onnx/ort-format/schema.js';
 
 /** The tables of ONNX Runtime's training checkpoints (file identifier ODTC), fields in the order of their slots. */
 
-const int32: FieldSchema = { kind: 'scalar', size: 4 };
-const int64: FieldSchema = { kind: 'scalar', size: 8 };
-const float32: FieldSchema = { kind: 'scalar', size: 4 };
-const bool: FieldSchema = { kind: 'scalar', size: 1 };
-const string: FieldSchema = { kind: 'string' };
-const strings: FieldSchema = { kind: 'strings' };
-const vector = (size: 1 | 8): FieldSchema => ({ kind: 'vector', size });
-const table = (schema: TableSchema): FieldSchema => ({ kind: 'table', table: schema });
-const tables = (schema: TableSchema): FieldSchema => ({ kind: 'tables', table: schema });
-
-export const tensorSchema = {
-  name: string,
-  doc_string: string,
-  dims: vector(8),
-  data_type: int32,
-  raw_data: vector(1),
-  string_data: strings,
-  external_data_offset: int64,
-} as const satisfies TableSchema;
+const { bool, float32, int32, int64, string, table, tables } = field;
 
 export const moduleStateSchema = {
   requires_grad_params: tables(tensorSchema),

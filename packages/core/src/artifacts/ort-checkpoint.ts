@@ -1,10 +1,9 @@
-import { ByteBuffer } from 'flatbuffers';
 import { GradwareError } from '../errors.js';
-import { byteLength, dataTypeOf, elementCount, elementTypes } from '../onnx/element-types.js';
+import { elementTypes } from '../onnx/element-types.js';
+import { type ExternalReader, externalReader } from '../onnx/external-data.js';
+import { hasIdentifier, readFlatBuffer, type Table } from '../onnx/flatbuffers/table.js';
 import type { TensorData } from '../onnx/ir.js';
-import { tensorFromBytes } from '../onnx/tensor.js';
-import { readTable, type Table } from './flatbuffers-table.js';
-import { verifyFlatBuffer } from './flatbuffers-verifier.js';
+import { decodeTensorTable, elementTypeOf } from '../onnx/ort-format/tensor.js';
 import { checkpointIdentifier, checkpointSchema } from './ort-checkpoint-schema.js';
 
 /** What an optimizer keeps between steps, as ONNX Runtime stores it. */
@@ -15,6 +14,9 @@ export interface OptimizerState {
   readonly momentums: ReadonlyMap<string, ReadonlyMap<string, TensorData>>;
 }
 
+/** What a user notes in a checkpoint: a whole number (64 bits), a float (32 bits) or a text. */
+export type Property = bigint | number | string;
+
 /** The content of ONNX Runtime's training checkpoint. */
 export interface Checkpoint {
   readonly trainable: ReadonlyMap<string, TensorData>;
@@ -22,8 +24,7 @@ export interface Checkpoint {
   /** Only the names and types are there: every tensor has the shape [0]. */
   readonly nominal: boolean;
   readonly optimizer?: OptimizerState | undefined;
-  /** What users noted: integers as bigint, floats as number. */
-  readonly properties: ReadonlyMap<string, number | bigint | string>;
+  readonly properties: ReadonlyMap<string, Property>;
 }
 
 export interface CheckpointSource {
@@ -36,17 +37,14 @@ export interface CheckpointSource {
 interface Context {
   readonly file: string;
   readonly nominal: boolean;
-  readonly externalData: Uint8Array | undefined;
+  readonly external: ExternalReader | undefined;
 }
 
 const versions: ReadonlySet<number> = new Set([1, 2]);
 
 /** Whether bytes carry the file identifier of ONNX Runtime's training checkpoints. */
 export function isOrtCheckpoint(bytes: Uint8Array): boolean {
-  return (
-    bytes.byteLength >= 8 &&
-    Array.from(checkpointIdentifier).every((char, i) => bytes[4 + i] === char.charCodeAt(0))
-  );
+  return hasIdentifier(bytes, checkpointIdentifier);
 }
 
 /** Reads a checkpoint that ONNX Runtime 1.16 to 1.19 wrote (versions 1 and 2). Values stay in `bytes` where aligned.
@@ -54,21 +52,8 @@ export function isOrtCheckpoint(bytes: Uint8Array): boolean {
 export function readOrtCheckpoint(bytes: Uint8Array, source: CheckpointSource = {}): Checkpoint {
   const file = source.file ?? 'the checkpoint';
   if (!isOrtCheckpoint(bytes)) invalid('This is not a training checkpoint of ONNX Runtime', file);
-  const defect = verifyFlatBuffer(bytes, checkpointSchema);
-  if (defect !== undefined) {
-    const field = defect.path === '' ? 'The root of the checkpoint' : `Its field ${defect.path}`;
-    throw new GradwareError(
-      'INVALID_CHECKPOINT',
-      `The checkpoint is damaged: ${field} ${defect.problem}`,
-      {
-        where: `${file}, byte ${defect.byte} of ${bytes.byteLength}`,
-        remedy: 'Check that the file was copied or downloaded completely.',
-      },
-    );
-  }
-  // A plain view: the vectors of a Node Buffer would be Buffers too.
-  const buffer = new ByteBuffer(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength));
-  const root = readTable(buffer, buffer.readInt32(0), checkpointSchema);
+  const title = { code: 'INVALID_CHECKPOINT', title: 'checkpoint', file } as const;
+  const root = readFlatBuffer(bytes, checkpointSchema, title);
   const version = root.int32('version') ?? 0;
   if (!versions.has(version)) {
     throw new GradwareError(
@@ -83,7 +68,9 @@ export function readOrtCheckpoint(bytes: Uint8Array, source: CheckpointSource = 
   const module = root.table('module_state');
   if (module === undefined) return invalid('The checkpoint holds no parameters', file);
   const nominal = module.bool('is_nominal_state');
-  const context: Context = { file, nominal, externalData: source.externalData };
+  const { externalData } = source;
+  const external = externalData && externalReader(() => externalData);
+  const context: Context = { file, nominal, external };
   const trainable = readTensors(module.tables('requires_grad_params'), context);
   const frozen = readTensors(module.tables('frozen_params'), context);
   const both = [...frozen.keys()].find((name) => trainable.has(name));
@@ -112,39 +99,12 @@ function readTensors(tables: readonly Table[], context: Context): ReadonlyMap<st
   return tensors;
 }
 
-function readTensor(table: Table, where: string, { nominal, externalData }: Context): TensorData {
+function readTensor(table: Table, where: string, { nominal, external }: Context): TensorData {
   const place = { code: 'INVALID_CHECKPOINT', where } as const;
-  const code = table.int32('data_type') ?? 0;
-  const type = dataTypeOf(code);
-  if (type === undefined) return invalid(`A tensor has the unknown element type ${code}`, where);
+  if (!nominal) return decodeTensorTable(table, place, external);
+  const type = elementTypeOf(table, place);
   const { array } = elementTypes[type];
-  if (nominal) {
-    return { type, dims: [0], data: array === undefined ? [] : new array(0) };
-  }
-  const dims = table.int64s('dims').map(Number);
-  if (array === undefined) {
-    const data = table.strings('string_data');
-    const count = elementCount(dims, place);
-    return data.length === count
-      ? { type, dims, data }
-      : invalid(`A tensor of ${count} strings holds ${data.length}`, where);
-  }
-  const offset = Number(table.int64('external_data_offset') ?? -1n);
-  if (offset < 0) return tensorFromBytes(type, dims, table.bytes('raw_data'), place);
-  if (externalData === undefined) {
-    throw new GradwareError('INVALID_CHECKPOINT', 'The values of this tensor lie in another file', {
-      where,
-      remedy: 'Keep the ".data" file beside the checkpoint, and give both.',
-    });
-  }
-  const end = offset + byteLength(type, dims, place);
-  if (end > externalData.byteLength) {
-    invalid(
-      `The values of this tensor end at byte ${end} of the ".data" file, which has ${externalData.byteLength}`,
-      where,
-    );
-  }
-  return tensorFromBytes(type, dims, externalData.subarray(offset, end), place);
+  return { type, dims: [0], data: array === undefined ? [] : new array(0) };
 }
 
 function readOptimizer(groups: readonly Table[], context: Context): OptimizerState | undefined {
@@ -175,12 +135,9 @@ function readOptimizer(groups: readonly Table[], context: Context): OptimizerSta
   return { step, initialLearningRate: group.float32('initial_learning_rate') ?? 0, momentums };
 }
 
-function readProperties(
-  bag: Table | undefined,
-  file: string,
-): ReadonlyMap<string, number | bigint | string> {
-  const properties = new Map<string, number | bigint | string>();
-  const add = (tables: readonly Table[], value: (table: Table) => number | bigint | string) => {
+function readProperties(bag: Table | undefined, file: string): ReadonlyMap<string, Property> {
+  const properties = new Map<string, Property>();
+  const add = (tables: readonly Table[], value: (table: Table) => Property) => {
     for (const table of tables) {
       const name = table.string('name') ?? '';
       if (properties.has(name)) invalid(`The property "${name}" is there twice`, file);

@@ -1,9 +1,10 @@
 import { Builder, type Offset } from 'flatbuffers';
 import { GradwareError } from '../errors.js';
 import { elementTypes } from '../onnx/element-types.js';
+import type { TableSchema } from '../onnx/flatbuffers/schema.js';
 import type { TensorData } from '../onnx/ir.js';
+import { tensorSchema } from '../onnx/ort-format/schema.js';
 import { tensorBytes } from '../onnx/tensor.js';
-import type { TableSchema } from './flatbuffers-verifier.js';
 import type { Checkpoint, OptimizerState } from './ort-checkpoint.js';
 import {
   checkpointIdentifier,
@@ -13,7 +14,6 @@ import {
   optimizerStateSchema,
   propertyBagSchema,
   propertySchemas,
-  tensorSchema,
 } from './ort-checkpoint-schema.js';
 
 /** From here on ONNX Runtime keeps the values in a second file, which its web packages could not load. */

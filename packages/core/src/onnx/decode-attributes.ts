@@ -1,17 +1,18 @@
 import { GradwareError } from '../errors.js';
 import { refuse } from './element-types.js';
+import type { ExternalReader } from './external-data.js';
 import { onnx } from './generated/messages.js';
 import { toInteger } from './integers.js';
 import type { Attribute, Graph } from './ir.js';
 import { decodeSparseTensor } from './sparse.js';
-import { decodeTensor, decodeText, type ExternalData } from './tensor-proto.js';
+import { decodeTensor, decodeText } from './tensor-proto.js';
 
 export type AttributeMessage = onnx.AttributeProto.$Properties;
 type GraphMessage = onnx.GraphProto.$Properties;
 
 /** What decoding an attribute needs of its surroundings. */
 export interface AttributeContext {
-  readonly externalData?: ExternalData | undefined;
+  readonly external: ExternalReader;
   readonly decodeGraph: (message: GraphMessage, where: string) => Graph;
 }
 
@@ -28,9 +29,9 @@ const decoders: ReadonlyMap<number, Decoder> = new Map<number, Decoder>([
   [AttributeType.STRING, ({ s }) => ({ type: 'string', value: s == null ? '' : decodeText(s) })],
   [
     AttributeType.TENSOR,
-    ({ t }, where, { externalData }) => ({
+    ({ t }, where, { external }) => ({
       type: 'tensor',
-      value: decodeTensor(t ?? missing(where), where, externalData),
+      value: decodeTensor(t ?? missing(where), where, external),
     }),
   ],
   [
@@ -48,9 +49,9 @@ const decoders: ReadonlyMap<number, Decoder> = new Map<number, Decoder>([
   ],
   [
     AttributeType.TENSORS,
-    ({ tensors }, where, { externalData }) => ({
+    ({ tensors }, where, { external }) => ({
       type: 'tensors',
-      value: (tensors ?? []).map((tensor) => decodeTensor(tensor, where, externalData)),
+      value: (tensors ?? []).map((tensor) => decodeTensor(tensor, where, external)),
     }),
   ],
   [
@@ -62,9 +63,9 @@ const decoders: ReadonlyMap<number, Decoder> = new Map<number, Decoder>([
   ],
   [
     AttributeType.SPARSE_TENSOR,
-    ({ sparseTensor }, where, { externalData }) => ({
+    ({ sparseTensor }, where, { external }) => ({
       type: 'tensor',
-      value: decodeSparseTensor(sparseTensor ?? missing(where), where, externalData),
+      value: decodeSparseTensor(sparseTensor ?? missing(where), where, external),
     }),
   ],
 ]);

@@ -1,12 +1,15 @@
 import { GradwareError } from '../errors.js';
 import { type AttributeContext, decodeAttributes } from './decode-attributes.js';
 import { decodeValueInfo } from './decode-types.js';
+import { type ExternalData, externalReader } from './external-data.js';
 import { onnx } from './generated/messages.js';
 import { toInteger } from './integers.js';
 import type { FunctionDefinition, Graph, Model, Node, TensorData, ValueInfo } from './ir.js';
+import { canonicalDomain, opsetsOf } from './opsets.js';
+import { decodeOrtModel, isOrtModel } from './ort-format/decode.js';
 import { modelReader } from './reader.js';
 import { decodeSparseTensor } from './sparse.js';
-import { decodeTensor, type ExternalData } from './tensor-proto.js';
+import { decodeTensor } from './tensor-proto.js';
 import { validateModel } from './validate.js';
 
 export interface DecodeOptions {
@@ -16,7 +19,7 @@ export interface DecodeOptions {
   readonly externalData?: ExternalData;
 }
 
-/** The model in the bytes of an ONNX file.
+/** The model in the bytes of an ONNX file (.onnx), or of one in ONNX Runtime's own format (.ort).
  *
  *  Weights stay in `bytes` where they lie aligned there: do not change `bytes` afterwards.
  *  Nodes come in topological order. `inputs` are those of the file: before IR version 4 they list the initializers too.
@@ -25,6 +28,7 @@ export interface DecodeOptions {
  *  ONNX that have no place here, FILE for missing external data. */
 export function decodeModel(bytes: Uint8Array, options: DecodeOptions = {}): Model {
   const file = options.file ?? 'the model';
+  if (isOrtModel(bytes)) return validateModel(decodeOrtModel(bytes, file), file);
   const message = readMessage(bytes, file);
   if (message.graph == null || !message.irVersion) {
     throw new GradwareError('INVALID_MODEL', 'These bytes are not an ONNX model', {
@@ -64,17 +68,9 @@ function readMessage(bytes: Uint8Array, file: string): onnx.ModelProto.$Properti
   }
 }
 
-/** External files are fetched once for all the tensors in them. */
 function graphContext(externalData: ExternalData | undefined): AttributeContext {
-  const files = new Map<string, Uint8Array | undefined>();
-  const cached: ExternalData | undefined =
-    externalData &&
-    ((location) => {
-      if (!files.has(location)) files.set(location, externalData(location));
-      return files.get(location);
-    });
   const context: AttributeContext = {
-    externalData: cached,
+    external: externalReader(externalData),
     decodeGraph: (message, where) => decodeGraph(message, where, context),
   };
   return context;
@@ -99,7 +95,7 @@ function decodeGraph(
 function decodeInitializers(
   message: onnx.GraphProto.$Properties,
   where: string,
-  { externalData }: AttributeContext,
+  { external }: AttributeContext,
 ): ReadonlyMap<string, TensorData> {
   const initializers = new Map<string, TensorData>();
   const add = (name: string, decode: (place: string) => TensorData): void => {
@@ -111,16 +107,13 @@ function decodeInitializers(
     initializers.set(name, decode(place));
   };
   for (const tensor of message.initializer ?? []) {
-    add(tensor.name ?? '', (place) => decodeTensor(tensor, place, externalData));
+    add(tensor.name ?? '', (place) => decodeTensor(tensor, place, external));
   }
   for (const tensor of message.sparseInitializer ?? []) {
-    add(tensor.values?.name ?? '', (place) => decodeSparseTensor(tensor, place, externalData));
+    add(tensor.values?.name ?? '', (place) => decodeSparseTensor(tensor, place, external));
   }
   return initializers;
 }
-
-const canonicalDomain = (domain: string | null | undefined): string =>
-  domain === 'ai.onnx' ? '' : (domain ?? '');
 
 function decodeNode(
   message: onnx.NodeProto.$Properties,
@@ -150,22 +143,10 @@ function decodeOpsets(
   messages: readonly onnx.OperatorSetIdProto.$Properties[],
   where: string,
 ): ReadonlyMap<string, number> {
-  const opsets = new Map<string, number>();
-  for (const { domain, version } of messages) {
-    const name = canonicalDomain(domain);
-    const number = toInteger(version ?? 0);
-    if (number < 1) {
-      throw new GradwareError(
-        'INVALID_MODEL',
-        `The model imports version ${number} of the operator set "${name || 'ai.onnx'}"`,
-        { where },
-      );
-    }
-    // Genuine files import "" and "ai.onnx" at once: the last one counts, as in ONNX Runtime.
-    opsets.set(name, number);
-  }
-  // Before IR version 3 there was one operator set, and nothing to import.
-  return opsets.size === 0 ? new Map([['', 1]]) : opsets;
+  return opsetsOf(
+    messages.map(({ domain, version }) => ({ domain, version: toInteger(version ?? 0) })),
+    where,
+  );
 }
 
 function decodeFunction(

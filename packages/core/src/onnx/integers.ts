@@ -3,6 +3,12 @@ import type { Long } from './generated/messages.js';
 /** A 64-bit integer of a message as a number, clamped to ±Number.MAX_SAFE_INTEGER. */
 export function toInteger(value: number | Long): number {
   const number = typeof value === 'number' ? value : value.high * 2 ** 32 + (value.low >>> 0);
+  return clampInteger(number);
+}
+
+/** A 64-bit integer as a number, clamped to ±Number.MAX_SAFE_INTEGER. */
+export function clampInteger(value: number | bigint): number {
+  const number = Number(value);
   return Math.min(Math.max(number, -Number.MAX_SAFE_INTEGER), Number.MAX_SAFE_INTEGER);
 }
 

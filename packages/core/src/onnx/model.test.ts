@@ -210,7 +210,7 @@ test('subgraphs nested a thousand deep are refused, not a stack overflow', () =>
 test.each([
   ['nothing', new Uint8Array(), 'empty'],
   ['text', new TextEncoder().encode('<!doctype html><html></html>'), 'not an ONNX model'],
-  ['an .ort model', new TextEncoder().encode('\u0018\0\0\0ORTM\0\0'), '.ort format'],
+  ['an .ort model', new TextEncoder().encode('\u0018\0\0\0ORTM\0\0'), 'The .ort model is damaged'],
   ['a pointer', new TextEncoder().encode('version https://git-lfs.github.com/spec/v1'), 'Git LFS'],
   ['a checkpoint', new TextEncoder().encode('\u0018\0\0\0ODTC\0\0'), 'checkpoint'],
   ['an empty message', Uint8Array.of(8, 8), 'not an ONNX model'],
@@ -309,24 +309,35 @@ test('external data is taken from its part of the file, once for each file', () 
     dataLocation: onnx.TensorProto.DataLocation.EXTERNAL,
     externalData: Object.entries(entries).map(([key, value]) => ({ key, value })),
   });
-  const read = (entries: Readonly<Record<string, string>>) => {
+  const read = (...given: readonly Readonly<Record<string, string>>[]) => {
     const asked: string[] = [];
-    const file = fileWith({ initializer: [external('a', entries), external('b', entries)] });
+    const initializer = given.map((entries, i) => external(`w${i}`, entries));
     const externalData = (location: string) => {
       asked.push(location);
-      return location === 'w.bin' ? bytesOf(Float32Array.of(0, 1, 2)) : undefined;
+      return location === 'w.bin' ? bytesOf(Float32Array.of(0, 1, 2, 3)) : undefined;
     };
-    return { asked, model: decodeModel(file, { externalData }) };
+    return { asked, model: decodeModel(fileWith({ initializer }), { externalData }) };
   };
-  const { asked, model: decoded } = read({ location: 'w.bin', offset: '4', length: '8' });
-  expect(decoded.graph.initializers.get('b')?.data).toEqual(Float32Array.of(1, 2));
+  const at = (offset: number, location = 'w.bin') => ({
+    location,
+    offset: String(offset),
+    length: '8',
+  });
+  const { asked, model: decoded } = read(at(8), at(0, './w.bin'));
+  expect(decoded.graph.initializers.get('w0')?.data).toEqual(Float32Array.of(2, 3));
+  expect(decoded.graph.initializers.get('w1')?.data).toEqual(Float32Array.of(0, 1));
   expect(asked).toEqual(['w.bin']);
   expect(refusal(() => read({ location: 'q.bin' })).code).toBe('FILE');
-  expect(refusal(() => read({ location: 'w.bin', offset: '8', length: '8' })).message).toContain(
-    'ends at byte 16 of "w.bin", which has 12',
-  );
+  expect(refusal(() => read(at(12))).message).toContain('ends at byte 20 of "w.bin", which has 16');
   expect(refusal(() => read({ location: 'w.bin', offset: '-4' })).message).toContain('offset "-4"');
   expect(refusal(() => read({ offset: '4' })).message).toContain('no location');
+  for (const [first, second] of [
+    [at(0), at(4)],
+    [at(4), at(0)],
+    [at(4), at(4)],
+    [at(0), at(4, './/w.bin')],
+  ] as const)
+    expect(refusal(() => read(first, second)).message).toMatch(/overlaps.*initializer "w0"/);
 });
 
 test('a model of more than 2 GiB is refused before it is written', () => {

@@ -4,12 +4,6 @@ import { GradwareError } from '../errors.js';
 /** How other kinds of file begin that people give in place of a model, and what they should do. */
 const lookalikes: readonly { at: number; text: string; problem: string; remedy: string }[] = [
   {
-    at: 4,
-    text: 'ORTM',
-    problem: 'This is a model in the .ort format',
-    remedy: 'Give the .onnx file from which it was converted.',
-  },
-  {
     at: 0,
     text: 'version https://git-lfs',
     problem: 'This is a pointer of Git LFS, not the model itself',
@@ -34,18 +28,14 @@ const startsWith = (bytes: Uint8Array, text: string, at: number): boolean =>
   Array.from(text).every((char, i) => bytes[at + i] === char.charCodeAt(0));
 
 /** A reader of ONNX messages over bytes; strings and byte fields are views of them.
- *  @throws GradwareError INVALID_MODEL for an empty file, UNSUPPORTED or INVALID_MODEL for other well-known formats. */
+ *  @throws GradwareError INVALID_MODEL for an empty file and for other well-known formats. */
 export function modelReader(bytes: Uint8Array, file: string): $protobuf.Reader {
   if (bytes.byteLength === 0) {
     throw new GradwareError('INVALID_MODEL', 'The file is empty', { where: file });
   }
   const other = lookalikes.find(({ at, text }) => startsWith(bytes, text, at));
   if (other !== undefined) {
-    throw new GradwareError(
-      other.text === 'ORTM' ? 'UNSUPPORTED' : 'INVALID_MODEL',
-      other.problem,
-      { where: file, remedy: other.remedy },
-    );
+    throw new GradwareError('INVALID_MODEL', other.problem, { where: file, remedy: other.remedy });
   }
   // A plain view: the fields of a Node Buffer would be Buffers too.
   const reader = $protobuf.Reader.create(

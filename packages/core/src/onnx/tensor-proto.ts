@@ -1,5 +1,6 @@
 import { GradwareError } from '../errors.js';
 import { dataTypeOf, elementCount, elementTypes, type Place, refuse } from './element-types.js';
+import { type ExternalReader, externalReader } from './external-data.js';
 import { onnx } from './generated/messages.js';
 import { toInteger } from './integers.js';
 import type { TensorData } from './ir.js';
@@ -7,9 +8,6 @@ import { countVarints, joinChunks, readVarints } from './packed.js';
 import { tensorBytes, tensorFromBytes } from './tensor.js';
 
 export type TensorMessage = onnx.TensorProto.$Properties;
-
-/** Gives the content of a file of external tensor data, named as in the model; undefined where there is none. */
-export type ExternalData = (location: string) => Uint8Array | undefined;
 
 const utf8Decoder = new TextDecoder();
 const utf8Encoder = new TextEncoder();
@@ -29,7 +27,7 @@ export function encodeText(text: string): Uint8Array {
 export function decodeTensor(
   message: TensorMessage,
   where: string,
-  externalData?: ExternalData,
+  external: ExternalReader = externalReader(undefined),
 ): TensorData {
   const place: Place = { code: 'INVALID_MODEL', where };
   if (message.segment != null) {
@@ -45,7 +43,7 @@ export function decodeTensor(
   const dims = (message.dims ?? []).map(toInteger);
   const count = elementCount(dims, place);
   if (message.dataLocation === onnx.TensorProto.DataLocation.EXTERNAL) {
-    return tensorFromBytes(type, dims, readExternal(message, where, externalData), place);
+    return tensorFromBytes(type, dims, readExternal(message, where, external), place);
   }
   if (type !== 'string' && message.rawData != null && Object.hasOwn(message, 'rawData')) {
     // An empty raw_data beside a filled value field is how some writers say "no raw_data".
@@ -79,37 +77,22 @@ export function decodeTensor(
   return { type, dims, data };
 }
 
-function readExternal(message: TensorMessage, where: string, source?: ExternalData): Uint8Array {
+function readExternal(message: TensorMessage, where: string, external: ExternalReader): Uint8Array {
   const place: Place = { code: 'INVALID_MODEL', where };
   const entries = new Map((message.externalData ?? []).map(({ key, value }) => [key, value ?? '']));
   const location = entries.get('location');
   if (location === undefined || location === '') {
     return refuse('External tensor data has no location', place);
   }
-  const file = source?.(location);
-  if (file === undefined) {
-    throw new GradwareError('FILE', `The external tensor data "${location}" is not at hand`, {
-      where,
-      remedy: 'Give the file beside the model, or save the model with its weights inside.',
-    });
-  }
-  const size = (key: string, missing: number): number => {
+  const size = (key: string): number | undefined => {
     const text = entries.get(key);
-    if (text === undefined) return missing;
+    if (text === undefined) return undefined;
     const value = Number(text);
     return /^\d+$/.test(text) && Number.isSafeInteger(value)
       ? value
       : refuse(`External tensor data has the ${key} "${text}"`, place);
   };
-  const offset = size('offset', 0);
-  const length = size('length', Math.max(file.byteLength - offset, 0));
-  if (offset + length > file.byteLength) {
-    refuse(
-      `External tensor data ends at byte ${offset + length} of "${location}", which has ${file.byteLength}`,
-      place,
-    );
-  }
-  return file.subarray(offset, offset + length);
+  return external(location, size('offset') ?? 0, size('length'), place);
 }
 
 /** The ONNX message of a tensor, without a copy of its values. */

@@ -1,7 +1,7 @@
 import { readFileSync, realpathSync, statSync } from 'node:fs';
 import { dirname, isAbsolute, relative, resolve, sep } from 'node:path';
 import { GradwareError } from '../errors.js';
-import type { ExternalData } from '../onnx/tensor-proto.js';
+import type { ExternalData } from '../onnx/external-data.js';
 
 /** A file read at once into memory can be no larger in Node. */
 const maxBytes = 2 ** 31 - 1;

@@ -15,9 +15,13 @@ export type Feeds = Readonly<Record<string, Tensor>>;
 /** A path (on the web: a URL), or the bytes themselves. */
 export type Source = string | URL | Uint8Array | ArrayBuffer;
 
+/** A checkpoint: a file, a folder of .pbseq files (ORT up to 1.15), or the files by name where it has several:
+ *  `{ checkpoint, 'checkpoint.data' }`, `{ 'paramtrain_tensors.pbseq', ... }`. */
+export type CheckpointState = Source | Readonly<Record<string, Source>>;
+
 /** The files that ORT's tools write, under the names that onnxruntime-web/training gave them. */
 export interface ArtifactFiles {
-  readonly checkpointState: Source;
+  readonly checkpointState: CheckpointState;
   readonly trainModel: Source;
   readonly evalModel?: Source | undefined;
   readonly optimizerModel?: Source | undefined;
@@ -180,7 +184,7 @@ export interface TrainingSession {
   saveCheckpoint(path: string, options?: SaveOptions): Promise<void>;
   /** The bytes that `saveCheckpoint` writes. */
   checkpoint(options?: SaveOptions): Promise<Uint8Array>;
-  loadCheckpoint(source: Source): Promise<void>;
+  loadCheckpoint(source: CheckpointState): Promise<void>;
 
   release(): Promise<void>;
 }

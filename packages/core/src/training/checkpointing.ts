@@ -1,4 +1,3 @@
-import { readCheckpoint } from '../artifacts/checkpoint.js';
 import type { OptimizerState } from '../artifacts/ort-checkpoint.js';
 import { encodeTrainingState, type TrainingState } from '../artifacts/training-state.js';
 import { writeOrtCheckpoint } from '../artifacts/write-ort-checkpoint.js';
@@ -8,11 +7,11 @@ import type { DataType, TensorData } from '../onnx/ir.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { fromTensor } from '../runtime/tensors.js';
 import type { ParameterGroup } from '../step/update.js';
-import type { SaveOptions, Source, TrainingSession } from './api.js';
+import type { CheckpointState, SaveOptions, TrainingSession } from './api.js';
 import { stateByGroup } from './groups.js';
+import { loadCheckpoint } from './load-checkpoint.js';
 import type { ParameterAccess } from './parameters.js';
 import type { Queue } from './queue.js';
-import { readSource } from './read-source.js';
 import type { ModelSource } from './source.js';
 import type { StateStore } from './state-store.js';
 
@@ -131,10 +130,9 @@ export function checkpointing(
     checkpoint: (options = {}) => queue.add(async () => encode(options)),
     saveCheckpoint: (path, options = {}) =>
       queue.add(async () => runtime.files.writeAtomic(path, encode(options))),
-    loadCheckpoint: (from: Source) =>
+    loadCheckpoint: (from: CheckpointState) =>
       queue.add(async () => {
-        const { bytes, file } = await readSource(runtime.files, from, 'the checkpoint');
-        const read = readCheckpoint(bytes, { file });
+        const { read, file } = await loadCheckpoint(runtime.files, from);
         if (read.format === 'gradware') return restore(read.state, file);
         const { trainable, frozen, nominal, optimizer } = read.checkpoint;
         if (nominal) refuse('A nominal checkpoint has no values to load', file);

@@ -6,14 +6,10 @@ import { canLower } from '../lowering/lower.js';
 import type { DataType, Model, Node, ValueInfo } from '../onnx/ir.js';
 import type { FileAccess } from '../runtime/runtime.js';
 import type { ArtifactFiles, TrainingOptions } from './api.js';
+import { findArtifacts } from './find-artifacts.js';
 import { type Cut, gradientPaths } from './gradient-paths.js';
-import {
-  findArtifacts,
-  isArtifactFiles,
-  loadCheckpointFile,
-  readModel,
-  type Trainable,
-} from './load.js';
+import { isArtifactFiles, readModel, type Trainable } from './load.js';
+import { loadParameters } from './load-checkpoint.js';
 import {
   chooseParameters,
   evaluationExportWarnings,
@@ -115,7 +111,7 @@ function inspectForward(model: Model, file: string, options: InspectOptions): In
 
 async function inspectArtifacts(files: FileAccess, given: ArtifactFiles): Promise<Inspection> {
   const { model, file } = await readModel(files, given.trainModel, 'the training model');
-  const checkpoint = await loadCheckpointFile(files, given.checkpointState);
+  const checkpoint = await loadParameters(files, given.checkpointState);
   const held = new Map([...checkpoint.trainable, ...checkpoint.frozen]);
   const parsed = parseTrainingModel(upgradeModel(model), { file, parameters: held.keys() });
   const trained = new Set(parsed.trainable.map(({ parameter }) => parameter));

@@ -1,6 +1,16 @@
 import type { FileAccess } from '../runtime/runtime.js';
 import type { Source } from './api.js';
 
+/** Whether something is a path, a URL or bytes. */
+export function isSource(given: unknown): given is Source {
+  return (
+    typeof given === 'string' ||
+    given instanceof URL ||
+    given instanceof Uint8Array ||
+    given instanceof ArrayBuffer
+  );
+}
+
 /** The bytes of a source, and what to call it in messages. */
 export async function readSource(
   files: FileAccess,
