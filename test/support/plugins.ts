@@ -17,6 +17,7 @@ interface Plugin {
   readonly name: string;
   readonly factory: string;
   readonly definition: PluginDefinition<Options>;
+  readonly readme: string;
   /** Papers that its README names. */
   readonly papers: readonly string[];
 }
@@ -55,7 +56,7 @@ async function loadPlugin(name: string): Promise<Plugin> {
   const [factory, { definition }] = only;
   const readme = readFileSync(join(own, 'README.md'), 'utf8');
   const links = readme.match(/\[[^\][]+\]\(https?:\/\/(arxiv\.org|doi\.org)\/[^)]+\)/g) ?? [];
-  return { name, factory, definition, papers: [...new Set(links)] };
+  return { name, factory, definition, readme, papers: [...new Set(links)] };
 }
 
 /** All plugin packages that are not private, in the order of their folders. */
