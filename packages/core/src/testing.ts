@@ -8,6 +8,7 @@ export {
   optimizerChecks,
   testOptimizer,
 } from './testing/optimizer-suite.js';
+export { countPasses, type Passes, type PassOptions } from './testing/passes.js';
 export {
   type PluginMaker,
   type PluginTestOptions,
