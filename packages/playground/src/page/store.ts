@@ -1,0 +1,199 @@
+import { computed, effect, signal } from '@preact/signals';
+import type { Catalogue, OptionValue, PartChoice, PluginChoice } from '../shared/catalogue.js';
+import type {
+  Environment,
+  EpochPoint,
+  Histogram,
+  OpenedRun,
+  Problem,
+  RunConfig,
+  StorageReport,
+  WorkerEvent,
+} from '../shared/protocol.js';
+import { connect, problemFrom } from './client.js';
+import { createCurves } from './curves.js';
+import { say } from './notices.js';
+
+export const firstConfig: RunConfig = {
+  model: 'cnn',
+  data: 'digits',
+  provider: 'auto',
+  optimizer: { name: 'adamw', options: {} },
+  learningRate: 0.005,
+  chain: [
+    { key: 'first', name: 'skip-nonfinite', options: {} },
+    { key: 'second', name: 'norm-clip', options: { maxNorm: 1 } },
+  ],
+  batchSize: 32,
+  epochs: 12,
+  seed: 1,
+  watch: true,
+};
+
+export const catalogue = signal<Catalogue>({ plugins: [], optimizers: [] });
+export const environment = signal<Environment | undefined>(undefined);
+export const storage = signal<StorageReport>({ refused: undefined, saved: false });
+/** What the controls say. */
+export const config = signal<RunConfig>(firstConfig);
+/** What the worker has opened for it. */
+export const opened = signal<OpenedRun | undefined>(undefined);
+/** Why the worker could not open what the controls say. */
+export const refused = signal<Problem | undefined>(undefined);
+export const busy = signal(true);
+export const running = signal(false);
+export const finished = signal(false);
+export const step = signal(0);
+export const epoch = signal(0);
+export const stepMs = signal<number | undefined>(undefined);
+export const lastEpoch = signal<EpochPoint | undefined>(undefined);
+export const metrics = signal<Readonly<Record<string, number>>>({});
+export const histogram = signal<Histogram | undefined>(undefined);
+export const looksAt = signal<string | undefined>(undefined);
+export const savedAt = signal<number | undefined>(undefined);
+export const ownModel = signal<string | undefined>(undefined);
+export const ownData = signal<string | undefined>(undefined);
+/** Curves grow in place; this counts how often they did. */
+export const drawn = signal(0);
+export const curves = createCurves();
+
+export const canTrain = computed(() => opened.value !== undefined && !busy.value);
+
+function onEvent(event: WorkerEvent): void {
+  switch (event.type) {
+    case 'steps':
+      step.value = event.step;
+      epoch.value = event.epoch;
+      stepMs.value = event.stepMs;
+      metrics.value = event.metrics;
+      curves.addSteps(event);
+      drawn.value++;
+      return;
+    case 'epoch':
+      lastEpoch.value = event.point;
+      curves.addEpoch(event.point);
+      drawn.value++;
+      return;
+    case 'histogram':
+      histogram.value = event.histogram;
+      return;
+    case 'running':
+      running.value = event.running;
+      finished.value = event.finished;
+      return;
+    case 'saved':
+      savedAt.value = event.at;
+      return;
+    case 'reopened':
+      showOpened(event.opened);
+      config.value = { ...config.value, provider: event.opened.provider };
+      return;
+    case 'notice':
+      say(event.tone, event.text);
+      return;
+    case 'problem':
+      say('error', event.problem.message, event.problem.remedy);
+  }
+}
+
+export const worker = connect(onEvent);
+
+function showOpened(run: OpenedRun): void {
+  opened.value = run;
+  step.value = run.step;
+  epoch.value = run.epoch;
+}
+
+/** Runs something, and says what went wrong. */
+export async function attempt<T>(work: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    const { message, remedy } = problemFrom(error);
+    say('error', message, remedy);
+    return undefined;
+  }
+}
+
+function clear(): void {
+  curves.clear();
+  drawn.value++;
+  histogram.value = undefined;
+  lastEpoch.value = undefined;
+  metrics.value = {};
+  stepMs.value = undefined;
+  finished.value = false;
+}
+
+let wanted = 0;
+
+/** Makes the run be as the controls say. Of several changes in a row only the last is waited for. */
+export async function apply(next: RunConfig, fresh = false): Promise<void> {
+  const old = config.value;
+  config.value = next;
+  const turn = ++wanted;
+  busy.value = true;
+  try {
+    const starts = fresh || opened.value === undefined || old.model !== next.model;
+    const run = await worker.configure(next, starts);
+    if (starts) clear();
+    showOpened(run);
+    if (turn === wanted) refused.value = undefined;
+  } catch (error) {
+    if (turn === wanted) refused.value = problemFrom(error);
+  } finally {
+    if (turn === wanted) busy.value = false;
+  }
+}
+
+export const change = (part: Partial<RunConfig>) => apply({ ...config.value, ...part });
+
+export const changeChain = (chain: readonly PluginChoice[]) => change({ chain });
+
+export function setOption<P extends PartChoice>(
+  part: P,
+  name: string,
+  value: OptionValue | undefined,
+): P {
+  const { [name]: _, ...rest } = part.options;
+  return { ...part, options: value === undefined ? rest : { ...rest, [name]: value } };
+}
+
+/** Goes on with the run that was kept here, or opens a new one. */
+export async function begin(): Promise<void> {
+  const started = await attempt(() => worker.start());
+  if (started === undefined) {
+    busy.value = false;
+    return;
+  }
+  catalogue.value = started.catalogue;
+  environment.value = started.environment;
+  storage.value = started.storage;
+  if (started.storage.refused !== undefined) say('info', started.storage.refused);
+  if (started.storage.saved && (await resume())) return;
+  await apply(config.value, true);
+}
+
+/** @returns whether there was a run to go on with */
+export async function resume(): Promise<boolean> {
+  busy.value = true;
+  const saved = await attempt(() => worker.restore());
+  busy.value = false;
+  if (saved === undefined) return false;
+  clear();
+  config.value = saved.config;
+  if (saved.config.model === 'own') ownModel.value = saved.opened.modelName;
+  if (saved.config.data === 'own') ownData.value = saved.opened.dataName;
+  showOpened(saved.opened);
+  curves.load(saved.history);
+  lastEpoch.value = saved.history.epochs.at(-1);
+  savedAt.value = saved.savedAt;
+  drawn.value++;
+  const ago = Math.round((Date.now() - saved.savedAt) / 60_000);
+  const when = ago < 1 ? 'just now' : `${ago} min ago`;
+  say('info', `Resumed at step ${saved.opened.step}, saved ${when}.`);
+  return true;
+}
+
+effect(() => {
+  document.documentElement.dataset.running = String(running.value);
+});
