@@ -1,3 +1,4 @@
+export type { Property } from './artifacts/ort-checkpoint.js';
 export * from './errors.js';
 export type { Op } from './graph/builder.js';
 export type { State, StateOptions } from './graph/state.js';
@@ -44,9 +45,12 @@ export type {
   ArtifactFiles,
   CheckpointState,
   ExportOptions,
+  ExportWeightsOptions,
   Feeds,
   Fetches,
   GroupOptions,
+  ImportedWeights,
+  ImportWeightsOptions,
   Rows,
   RunOptions,
   SaveOptions,
@@ -55,6 +59,7 @@ export type {
   StepsResult,
   TrainingOptions,
 } from './training/api.js';
+export type { ConvertedArtifacts, ConvertOptions } from './training/convert-artifacts.js';
 export { type Evaluation, type EvaluationOptions, evaluate } from './training/evaluation.js';
 export type { GeneratedArtifacts, GenerateOptions } from './training/generate/generate.js';
 export type { ArtifactOptimizer } from './training/generate/optimizer.js';

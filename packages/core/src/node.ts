@@ -2,7 +2,8 @@ import { env, InferenceSession, Tensor } from 'onnxruntime-node';
 import { trainingSessions } from './container.js';
 import { nodeFiles } from './runtime/node-files.js';
 import type { Runtime } from './runtime/runtime.js';
-import type { Source } from './training/api.js';
+import type { ArtifactFiles, Source } from './training/api.js';
+import * as converter from './training/convert-artifacts.js';
 import * as generator from './training/generate/generate.js';
 
 export { container } from './container.js';
@@ -30,4 +31,14 @@ export function generateArtifacts(
   options: generator.GenerateOptions = {},
 ): Promise<generator.GeneratedArtifacts> {
   return generator.generateArtifacts(nodeRuntime, model, options);
+}
+
+/** Writes training artifacts of any age and container as ORT 1.18 and 1.19 read them: .onnx models and a checkpoint of
+ *  version 2.
+ *  @throws GradwareError for files that are not training artifacts, or not of one set */
+export function convertArtifacts(
+  given: string | URL | ArtifactFiles,
+  options: converter.ConvertOptions = {},
+): Promise<converter.ConvertedArtifacts> {
+  return converter.convertArtifacts(nodeRuntime, given, options);
 }

@@ -22,6 +22,7 @@ const state: TrainingState = {
     [stateName('statistic', 'bn.mean'), tensor],
   ]),
   metadata: { schedule: '{"kind":"cosine"}' },
+  properties: { epoch: -(2n ** 63n), best: 0.25, note: 'a "quoted" note', int: '3' },
 };
 
 test("Gradware's own checkpoint is recognised and comes back whole", () => {

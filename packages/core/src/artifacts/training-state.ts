@@ -1,5 +1,6 @@
 import { GradwareError } from '../errors.js';
 import type { TensorData } from '../onnx/ir.js';
+import type { Property } from './ort-checkpoint.js';
 import { decodeSafetensors, encodeSafetensors } from './safetensors.js';
 
 /** Everything that continues a training run exactly where it stopped: Gradware's own checkpoint.
@@ -12,6 +13,8 @@ export interface TrainingState {
   readonly tensors: ReadonlyMap<string, TensorData>;
   /** Whatever else belongs to the run, as strings (JSON where there is structure). */
   readonly metadata: Readonly<Record<string, string>>;
+  /** What the user notes. */
+  readonly properties: Readonly<Record<string, Property>>;
 }
 
 const kinds = ['parameter', 'optimizer', 'plugin', 'statistic'] as const;
@@ -21,7 +24,9 @@ export type StateKind = (typeof kinds)[number];
 
 const format = 'gradware';
 const version = '1';
-const ownKeys: ReadonlySet<string> = new Set(['format', 'version', 'step', 'seed']);
+const ownKeys: ReadonlySet<string> = new Set([
+  ...['format', 'version', 'step', 'seed', 'properties'],
+]);
 
 /** The name of a tensor in a training state. */
 export function stateName(kind: StateKind, name: string): string {
@@ -48,8 +53,10 @@ const isCount = (value: number): boolean => Number.isSafeInteger(value) && value
 
 /** The bytes of a checkpoint.
  *  @throws GradwareError INVALID_CHECKPOINT for tensors without a kind and metadata under reserved names. */
-export function encodeTrainingState(state: TrainingState): Uint8Array {
-  const { step, seed, tensors, metadata } = state;
+export function encodeTrainingState(
+  state: Omit<TrainingState, 'properties'> & Partial<TrainingState>,
+): Uint8Array {
+  const { step, seed, tensors, metadata, properties = {} } = state;
   const refuse = (problem: string): never => {
     throw new GradwareError('INVALID_CHECKPOINT', problem);
   };
@@ -63,7 +70,11 @@ export function encodeTrainingState(state: TrainingState): Uint8Array {
   }
   return encodeSafetensors({
     tensors,
-    metadata: { format, version, step: String(step), seed: String(seed), ...metadata },
+    metadata: {
+      ...{ format, version, step: String(step), seed: String(seed) },
+      ...(Object.keys(properties).length > 0 && { properties: encodeProperties(properties) }),
+      ...metadata,
+    },
   });
 }
 
@@ -100,5 +111,35 @@ export function decodeTrainingState(bytes: Uint8Array, file = 'the checkpoint'):
     if (!hasKind(name)) refuse(`The tensor "${name}" of the checkpoint has no kind`);
   }
   const rest = Object.entries(metadata).filter(([key]) => !ownKeys.has(key));
-  return { step, seed, tensors, metadata: Object.fromEntries(rest) };
+  const properties = decodeProperties(metadata.properties, () =>
+    refuse(`The checkpoint has the properties ${JSON.stringify(metadata.properties)}`),
+  );
+  return { step, seed, tensors, metadata: Object.fromEntries(rest), properties };
+}
+
+/** JSON, with whole numbers as { "int": "12" }. */
+function encodeProperties(properties: TrainingState['properties']): string {
+  return JSON.stringify(properties, (_, value) =>
+    typeof value === 'bigint' ? { int: String(value) } : value,
+  );
+}
+
+function decodeProperties(
+  text: string | undefined,
+  refuse: () => never,
+): TrainingState['properties'] {
+  if (text === undefined) return {};
+  const property = (value: unknown): Property => {
+    if (typeof value === 'string' || typeof value === 'number') return value;
+    const { int } = (value ?? {}) as { readonly int?: unknown };
+    return typeof int === 'string' && /^-?\d{1,19}$/.test(int) ? BigInt(int) : refuse();
+  };
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch {
+    return refuse();
+  }
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return refuse();
+  return Object.fromEntries(Object.entries(parsed).map(([name, value]) => [name, property(value)]));
 }

@@ -1,8 +1,9 @@
 import type { InferenceSession, Tensor } from 'onnxruntime-common';
+import type { Property } from '../artifacts/ort-checkpoint.js';
 import type { StraightThroughOp } from '../gradients/rules/straight-through.js';
 import type { Loss } from '../losses/loss.js';
 import type { Provider } from '../lowering/rule.js';
-import type { TensorData, ValueInfo } from '../onnx/ir.js';
+import type { FloatType, TensorData, ValueInfo } from '../onnx/ir.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
 import type { ParameterFilter, ParameterPattern } from '../plugins/match.js';
 import type { GradientPlugin } from '../plugins/plugin.js';
@@ -119,12 +120,38 @@ export interface ExportOptions {
   readonly outputs?: readonly string[] | undefined;
 }
 
+export interface ExportWeightsOptions {
+  /** Leaves out what is frozen, running statistics too. Default false. */
+  readonly trainableOnly?: boolean | undefined;
+  /** Converts floating-point weights. Default: as they are. */
+  readonly type?: FloatType | undefined;
+  /** Free text for the file's header; `format` is "pt" unless it says otherwise. */
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
+}
+
+export interface ImportWeightsOptions {
+  /** Refuses files that lack a parameter or hold something else. Default true. */
+  readonly strict?: boolean | undefined;
+}
+
+/** What came of loading weights by name. */
+export interface ImportedWeights {
+  readonly loaded: readonly string[];
+  /** Parameters that the file does not have: they stay as they were. */
+  readonly missing: readonly string[];
+  /** What the file has and the model does not. */
+  readonly unexpected: readonly string[];
+}
+
 export interface SaveOptions {
   /** `gradware`: everything, so that training continues exactly (a safetensors file). `ort`: a checkpoint that
    *  ORT's own training runtime loads. Default `gradware`. */
   readonly format?: 'gradware' | 'ort' | undefined;
   /** For `ort`: with moments and step count; has to be false where there are groups. Default true. */
   readonly includeOptimizerState?: boolean | undefined;
+  /** Numbers and texts to note, such as the epoch (in ORT: the property bag). Default: those of the checkpoint that
+   *  was loaded. */
+  readonly properties?: Readonly<Record<string, Property>> | undefined;
   /** Free text kept in the checkpoint (format gradware). */
   readonly metadata?: Readonly<Record<string, string>> | undefined;
 }
@@ -170,6 +197,8 @@ export interface TrainingSession {
   runEvalStep(feeds: Feeds, fetches?: Fetches | RunOptions, options?: RunOptions): Promise<Feeds>;
   lazyResetGrad(): Promise<void>;
   /** The gradients of `runTrainStep`, by parameter. */
+  /** What is noted in the checkpoint that was loaded last (in ORT: its property bag). */
+  readonly properties: Readonly<Record<string, Property>>;
   gradients(): Promise<ReadonlyMap<string, Tensor>>;
 
   getParametersSize(trainableOnly?: boolean): Promise<number>;
@@ -188,3 +217,9 @@ export interface TrainingSession {
 
   release(): Promise<void>;
 }
+  /** The weights by name, as bytes of a .safetensors file. */
+  exportWeights(options?: ExportWeightsOptions): Promise<Uint8Array>;
+  /** Loads weights by name, from a .safetensors file or the parameters of any checkpoint. Floats are converted to the
+   *  type of the model; optimizer and step count stay.
+   *  @throws GradwareError INVALID_CHECKPOINT for other shapes, and in strict mode for other names */
+  importWeights(source: CheckpointState, options?: ImportWeightsOptions): Promise<ImportedWeights>;

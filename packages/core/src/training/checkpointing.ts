@@ -1,4 +1,4 @@
-import type { OptimizerState } from '../artifacts/ort-checkpoint.js';
+import type { OptimizerState, Property } from '../artifacts/ort-checkpoint.js';
 import { encodeTrainingState, type TrainingState } from '../artifacts/training-state.js';
 import { writeOrtCheckpoint } from '../artifacts/write-ort-checkpoint.js';
 import { GradwareError } from '../errors.js';
@@ -19,6 +19,7 @@ export interface Progress {
   readonly step: number;
   readonly seed: number;
   readonly metadata: Readonly<Record<string, string>>;
+  readonly properties: Readonly<Record<string, Property>>;
 }
 
 interface CheckpointParts {
@@ -44,13 +45,16 @@ export function checkpointing(
     format = 'gradware',
     metadata = {},
     includeOptimizerState = true,
+    properties = progress.read().properties,
   }: SaveOptions): Uint8Array {
     parameters.demandValues();
     refuseNonFinite();
     const { step, seed } = progress.read();
     // Gradients of a step in progress are no part of a checkpoint, as in ORT.
     const tensors = new Map([...store.snapshot()].filter(([key]) => !key.startsWith('gradient/')));
-    if (format === 'gradware') return encodeTrainingState({ step, seed, tensors, metadata });
+    checkProperties(properties);
+    if (format === 'gradware')
+      return encodeTrainingState({ step, seed, tensors, metadata, properties });
     if (includeOptimizerState) refuseGroups();
     const named = (names: readonly string[]) =>
       new Map(names.map((name) => [name, fromTensor(parameters.get(name))]));
@@ -59,7 +63,7 @@ export function checkpointing(
       frozen: named([...source.frozen, ...source.statistics]),
       nominal: false,
       optimizer: includeOptimizerState ? optimizerState(tensors) : undefined,
-      properties: new Map(),
+      properties: new Map(Object.entries(properties)),
     });
   }
 
@@ -122,7 +126,8 @@ export function checkpointing(
         refuse(`The checkpoint has ${key} as [${dims}], and the parameter is [${wanted}]`, file);
     }
     store.restore(state.tensors);
-    progress.write({ step: state.step, seed: state.seed, metadata: state.metadata });
+    const { step, seed, metadata, properties } = state;
+    progress.write({ step, seed, metadata, properties });
     parameters.initialise();
   }
 
@@ -135,6 +140,7 @@ export function checkpointing(
         const { read, file } = await loadCheckpoint(runtime.files, from);
         if (read.format === 'gradware') return restore(read.state, file);
         const { trainable, frozen, nominal, optimizer } = read.checkpoint;
+        const properties = Object.fromEntries(read.checkpoint.properties);
         if (nominal) refuse('A nominal checkpoint has no values to load', file);
         const tensors = new Map<string, TensorData>();
         for (const [name, tensor] of [...trainable, ...frozen])
@@ -145,7 +151,7 @@ export function checkpointing(
         for (const [key, tensor] of stateByGroup(optimizerTensors(optimizer), groups))
           tensors.set(key, tensor);
         const { seed } = progress.read();
-        restore({ step: optimizer?.step ?? 0, seed, tensors, metadata: {} }, file);
+        restore({ step: optimizer?.step ?? 0, seed, tensors, metadata: {}, properties }, file);
       }),
   };
 }
@@ -155,6 +161,23 @@ function refuse(problem: string, where: string): never {
     where,
     remedy: 'Use a checkpoint of this very model.',
   });
+}
+
+const int64 = { least: -(2n ** 63n), most: 2n ** 63n - 1n };
+
+/** JavaScript passes anything.
+ *  @throws GradwareError INVALID_OPTION for what a property bag has no room for */
+function checkProperties(properties: Readonly<Record<string, unknown>>): void {
+  for (const [name, value] of Object.entries(properties)) {
+    const fits =
+      typeof value === 'string' ||
+      (typeof value === 'number' && Number.isFinite(value)) ||
+      (typeof value === 'bigint' && value >= int64.least && value <= int64.most);
+    if (fits) continue;
+    throw new GradwareError('INVALID_OPTION', `The property "${name}" is ${String(value)}`, {
+      remedy: 'Give whole numbers as bigint (64 bits), finite numbers or texts.',
+    });
+  }
 }
 
 /** What ORT keeps of an optimizer, under the keys of the state store. */

@@ -17,6 +17,8 @@ export interface ParameterAccess {
   demandValues(): void;
   get(name: string): Tensor;
   set(name: string, value: Tensor | TensorData): void;
+  /** Sets several that are known to fit. */
+  setAll(values: ReadonlyMap<string, TensorData>): void;
   /** Everything by name: trainable, frozen, running statistics. */
   all(): ReadonlyMap<string, Tensor>;
   size(trainableOnly: boolean): number;
@@ -105,6 +107,13 @@ export function parameterAccess(
         );
       const copy = { ...given, data: given.data.slice() as typeof given.data };
       store.set(keyOf(name), toTensor(runtime.Tensor, copy));
+    },
+    setAll(values) {
+      for (const [name, { type, dims, data }] of values) {
+        const copy = data.slice() as typeof data;
+        store.set(keyOf(name), toTensor(runtime.Tensor, { type, dims, data: copy }));
+      }
+      if (values.size === source.parameters.size) nominal = false;
     },
     all: () => new Map([...source.parameters.keys()].map((name) => [name, get(name)])),
     size,

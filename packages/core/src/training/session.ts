@@ -1,4 +1,5 @@
 import type { Tensor } from 'onnxruntime-common';
+import type { Property } from '../artifacts/ort-checkpoint.js';
 import { GradwareError } from '../errors.js';
 import { nonNegative } from '../options/options.js';
 import type { GradientPlugin } from '../plugins/plugin.js';
@@ -20,6 +21,7 @@ import type { SessionParts } from './session-parts.js';
 import { createSettings } from './settings.js';
 import { batchDims, checkRows, isRows, rowFeeds, stackBatches, takeRows } from './stack.js';
 import { createStateStore } from './state-store.js';
+import { weightAccess } from './weights.js';
 
 interface Ran {
   readonly program: StepProgram;
@@ -44,6 +46,7 @@ export function createSession(parts: SessionParts): TrainingSession {
   /** Calls of runTrainStep since the last step: each draws numbers of its own, the first those of `step`. */
   let microBatch = 0;
   let metadata: Readonly<Record<string, string>> = {};
+  let properties: Readonly<Record<string, Property>> = Object.fromEntries(source.properties ?? []);
   store.restore(parts.initialState);
   parameters.initialise();
 
@@ -234,6 +237,9 @@ export function createSession(parts: SessionParts): TrainingSession {
     },
     settings,
     get metadata() {
+    get properties() {
+      return properties;
+    },
       return metadata;
     },
     step: (batch, options) => queue.add(() => single(batch, options?.signal), options?.signal),
@@ -318,9 +324,9 @@ export function createSession(parts: SessionParts): TrainingSession {
       groups: plan.groups,
       learningRate: () => valueAt(settings.get('learningRate'), step),
       progress: {
-        read: () => ({ step, seed, metadata }),
+        read: () => ({ step, seed, metadata, properties }),
         write: (next) => {
-          ({ step, seed, metadata } = next);
+          ({ step, seed, metadata, properties } = next);
           accumulating = false;
           microBatch = 0;
         },

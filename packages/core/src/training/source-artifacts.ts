@@ -93,6 +93,7 @@ export function artifactSource(artifacts: Artifacts, oracle: ShapeOracle): Model
     statistics: [...running.keys()],
     optimizer: artifacts.optimizer && optimizerFromArtifacts(artifacts.optimizer),
     optimizerState: checkpoint.optimizer,
+    properties: checkpoint.properties,
     nominal: checkpoint.nominal,
     defaultLearningRate: ortLearningRate,
     warnings: [],

@@ -1,4 +1,4 @@
-import type { OptimizerState } from '../artifacts/ort-checkpoint.js';
+import type { OptimizerState, Property } from '../artifacts/ort-checkpoint.js';
 import type { Value } from '../graph/value.js';
 import type { Model, TensorData, ValueInfo } from '../onnx/ir.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
@@ -32,6 +32,8 @@ export interface ModelSource {
   readonly optimizer: Optimizer | undefined;
   /** Moments and step count that a checkpoint brought along. */
   readonly optimizerState: OptimizerState | undefined;
+  /** What is noted in the checkpoint. */
+  readonly properties?: ReadonlyMap<string, Property> | undefined;
   /** Whether the parameters are only names yet. */
   readonly nominal: boolean;
   readonly defaultLearningRate: number | undefined;

@@ -16,6 +16,7 @@ import { requireKnownOps } from '../known-ops.js';
 import { readModel } from '../load.js';
 import { evaluationExportWarnings } from '../trainable.js';
 import { openDimensions } from './dimensions.js';
+import { namedFiles } from './files.js';
 import { layModels } from './models.js';
 import { type ArtifactOptimizer, describeOptimizer } from './optimizer.js';
 import { planParameters } from './plan.js';
@@ -120,13 +121,9 @@ async function artifactsOf(
     checkpointState: checkpoint(false),
     ...(options.nominalCheckpoint && { nominalCheckpointState: checkpoint(true) }),
   };
-  const files = Object.entries(bytes).map(
-    ([role, content]) =>
-      [`${prefix}${fileNames[role as keyof typeof fileNames]}`, content] as const,
-  );
   return {
     ...bytes,
-    files: new Map(files),
+    files: namedFiles(bytes, prefix),
     withoutOrtKernel,
     warnings: [
       ...evaluationExportWarnings(model.graph),
@@ -138,14 +135,6 @@ async function artifactsOf(
     ],
   };
 }
-
-const fileNames = {
-  trainModel: 'training_model.onnx',
-  evalModel: 'eval_model.onnx',
-  optimizerModel: 'optimizer_model.onnx',
-  checkpointState: 'checkpoint',
-  nominalCheckpointState: 'nominal_checkpoint',
-} as const;
 
 function lossOf(given: GenerateOptions['loss']): Loss {
   if (given === null) return output();

@@ -1,0 +1,61 @@
+import type { Graph, Model, Node, ValueInfo } from '../onnx/ir.js';
+import { parseTrainingModel } from './training-model.js';
+
+const bufferSuffix = '_grad.accumulation.buffer';
+const outSuffix = '_grad.accumulation.out';
+const resetName = 'lazy_reset_grad';
+
+/** The ops of accumulators, with which a training model is no longer what it was read from. */
+const accumulators: ReadonlySet<string> = new Set(['InPlaceAccumulator', 'InPlaceAccumulatorV2']);
+
+/** A training model of any age in the form that ORT 1.16 to 1.19 run: inputs are user inputs, parameters, buffers and
+ *  the signal; each gradient goes into its buffer by an InPlaceAccumulatorV2 whose output is a flag.
+ *  @param parameters the names in the checkpoint
+ *  @throws GradwareError INVALID_MODEL for a model that trains nothing */
+export function modernTrainingModel(
+  model: Model,
+  parameters: Iterable<string>,
+  file?: string,
+): Model {
+  const parsed = parseTrainingModel(model, {
+    parameters,
+    ...(file === undefined ? {} : { file }),
+  });
+  const infos = new Map(parsed.parameterInputs.map((info) => [info.name, info]));
+  const others = model.graph.nodes.filter(
+    ({ domain, opType }) => !(domain === 'com.microsoft' && accumulators.has(opType)),
+  );
+  const added = parsed.trainable.map(
+    ({ parameter, gradient }, i): Node => ({
+      name: `GradientAccumulator${i}`,
+      opType: 'InPlaceAccumulatorV2',
+      domain: 'com.microsoft',
+      inputs: [parameter + bufferSuffix, gradient, resetName],
+      outputs: [parameter + outSuffix],
+      attributes: {},
+    }),
+  );
+  const buffers = parsed.trainable.map(
+    ({ parameter }): ValueInfo => ({ ...infos.get(parameter), name: parameter + bufferSuffix }),
+  );
+  const flags = parsed.trainable.map(
+    ({ parameter }): ValueInfo => ({ name: parameter + outSuffix, type: 'bool', shape: [1] }),
+  );
+  const loss = model.graph.outputs.find(({ name }) => name === parsed.loss);
+  const graph: Graph = {
+    ...model.graph,
+    nodes: [...others, ...added],
+    inputs: [
+      ...parsed.userInputs,
+      ...parsed.parameterInputs,
+      ...buffers,
+      { name: resetName, type: 'bool', shape: [1] },
+    ],
+    outputs: [loss ?? { name: parsed.loss }, ...parsed.outputs, ...flags],
+  };
+  return {
+    ...model,
+    graph,
+    opsets: new Map([...model.opsets, ['com.microsoft', model.opsets.get('com.microsoft') ?? 1]]),
+  };
+}
