@@ -24,11 +24,31 @@ const font = '11px system-ui, sans-serif';
 /** Steps that are shown before there are any. */
 const firstSteps = 100;
 
-/** Two thirds of a power of ten at the least, so that a flat line does not fill the chart with noise. */
-function logRange(least: number | null, most: number | null): [number, number] {
-  if (least === null || most === null || !(least > 0)) return [0.01, 10];
-  return [least / 1.3, Math.max(most, least * 5) * 1.3];
+/** What is smaller is not told apart: on a logarithmic axis it would take all the room. */
+const smallest = 1e-9;
+
+/** At least a power of ten, so that a flat line does not fill the chart with noise. */
+function logRange(least: number | null, most: number | null): uPlot.Range.MinMax {
+  const low = Math.max(least ?? 0.1, smallest);
+  const high = Math.max(most ?? 1, low * 5);
+  return [low / 1.4, high * 1.4];
 }
+
+/** Powers of ten, not more than a handful; where there is only one, its double and its five-fold beside it. */
+function logSplits(low: number, high: number): number[] {
+  const [first, last] = [Math.ceil(Math.log10(low)), Math.floor(Math.log10(high))];
+  const stride = Math.max(1, Math.ceil((last - first) / 5));
+  const powers: number[] = [];
+  for (let exponent = first; exponent <= last; exponent += stride)
+    powers.push(Number(`1e${exponent}`));
+  if (powers.length > 1) return powers;
+  return [-1, 0]
+    .flatMap((shift) => [1, 2, 5].map((digit) => Number(`${digit}e${first + shift}`)))
+    .filter((value) => value >= low && value <= high);
+}
+
+const asPower = (value: number) =>
+  value >= 1e-3 && value < 1e5 ? short(value) : value.toExponential(0);
 
 export function chartOptions({
   lines,
@@ -44,7 +64,7 @@ export function chartOptions({
     : { range: () => (range === undefined ? [0, 1] : [range[0], range[1]]) };
   const ticks = (values: readonly (number | null)[]) =>
     values.map((value) =>
-      value === null ? '' : range?.[1] === 1 ? `${100 * value}%` : short(value),
+      value === null ? '' : range?.[1] === 1 ? `${Math.round(100 * value)}%` : asPower(value),
     );
   return {
     width,
@@ -61,7 +81,13 @@ export function chartOptions({
     },
     axes: [
       { ...axis, size: 24, grid: { show: false }, space: 60 },
-      { ...axis, size: 44, space: 28, values: (_, values) => ticks(values) },
+      {
+        ...axis,
+        size: 44,
+        space: 28,
+        values: (_, values) => ticks(values),
+        ...(logarithmic && { splits: (_, __, low, high) => logSplits(low, high) }),
+      },
     ],
     series: [
       {},

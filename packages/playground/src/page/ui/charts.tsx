@@ -81,7 +81,7 @@ const accuracyLines: readonly ChartLine[] = [
 ];
 
 const normLines: readonly ChartLine[] = [
-  { name: 'before the chain', color: '--before', width: 1.5 },
+  { name: 'before', color: '--before', width: 1.5 },
   { name: 'after', color: '--after', width: 2 },
 ];
 

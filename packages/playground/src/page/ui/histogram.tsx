@@ -65,6 +65,16 @@ const exponents = Array.from(
   (_, i) => lowestExponent + i + 1,
 ).filter((exponent) => exponent % 2 === 0);
 
+const [all, none] = ['(all)', '(none)'];
+
+/** To watch gradients is one more pass over memory in each step. */
+async function show(chosen: string): Promise<void> {
+  if (chosen === none) return change({ watch: false });
+  looksAt.value = chosen === all ? undefined : chosen;
+  if (!config.value.watch) await change({ watch: true });
+  await attempt(() => worker.look(looksAt.value));
+}
+
 export function GradientHistogram() {
   const found = histogram.value;
   const { watch } = config.value;
@@ -78,34 +88,20 @@ export function GradientHistogram() {
           <li style={{ '--color': 'var(--before)' }}>before</li>
           <li style={{ '--color': 'var(--after)' }}>after</li>
         </ul>
-        <label class="small">
-          <span class="unseen">Of which parameter</span>
+        <label>
+          <span class="unseen">Gradients of which parameter</span>
           <select
-            value={looksAt.value ?? ''}
-            disabled={!watch}
-            onChange={(event) => {
-              looksAt.value = event.currentTarget.value || undefined;
-              return attempt(() => worker.look(looksAt.value));
-            }}
+            value={watch ? (looksAt.value ?? all) : none}
+            onChange={(event) => show(event.currentTarget.value)}
           >
-            <option value="">all weights</option>
+            <option value={all}>all weights</option>
             {names.map((name) => (
               <option key={name} value={name}>
                 {name}
               </option>
             ))}
+            <option value={none}>not watched</option>
           </select>
-        </label>
-        <label
-          class="switch small"
-          title="Remembers the gradients of the last step: one more pass over memory"
-        >
-          <input
-            type="checkbox"
-            checked={watch}
-            onChange={(event) => change({ watch: event.currentTarget.checked })}
-          />
-          <span>watch</span>
         </label>
       </figcaption>
       <svg

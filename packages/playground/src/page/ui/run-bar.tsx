@@ -58,11 +58,13 @@ export function RunBar() {
         </button>
         <button
           type="button"
+          class="square"
+          aria-label="Start over"
+          title="Start over"
           disabled={!canTrain.value || step.value === 0}
           onClick={() => apply(config.value, true)}
         >
           <Icon name="restart" />
-          Start over
         </button>
       </div>
       <dl class="figures">
