@@ -23,15 +23,19 @@ const knows: Readonly<Record<string, readonly string[]>> = {
   artifacts: rewrites,
   step: rewrites,
   training: ['step', ...rewrites],
+  worker: ['training', 'step', ...rewrites],
 };
 
 /** Files directly in packages/core/src: a vocabulary that all may use, and doors that may use all. */
 const vocabulary = 'errors.ts';
-const doors = ['index.ts', 'node.ts', 'web.ts', 'container.ts', 'testing.ts', 'testing'];
+const doors = [
+  ...['index.ts', 'node.ts', 'web.ts', 'wasm.ts', 'worker.ts'],
+  ...['container.ts', 'testing.ts', 'testing'],
+];
 
 const core = 'packages/core/src/';
 const plugin = /^packages\/plugins\/([^/]+)\/src\//;
-const compositionRoot = /^packages\/core\/src\/(node|web|(.*\/)?container)\.ts$/;
+const compositionRoot = /^packages\/core\/src\/(node|web|wasm|(.*\/)?container)\.ts$/;
 const test = /\.test\.ts$/;
 
 const isRelative = (specifier: string) => specifier.startsWith('.');

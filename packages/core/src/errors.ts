@@ -13,6 +13,7 @@ export type ErrorCode =
   | 'NONFINITE_LOSS'
   | 'UNSUPPORTED'
   | 'OUT_OF_MEMORY'
+  | 'DEVICE_LOST'
   | 'FILE'
   | 'RUNTIME'
   | 'RELEASED'
@@ -31,6 +32,8 @@ export interface ErrorDetails {
 export class GradwareError extends Error {
   override readonly name = 'GradwareError';
   readonly code: ErrorCode;
+  /** What was wrong, without the place and the remedy that `message` adds. */
+  readonly problem: string;
   readonly where: string | undefined;
   readonly remedy: string | undefined;
 
@@ -39,7 +42,13 @@ export class GradwareError extends Error {
     const advice = remedy === undefined ? '' : `\n  → ${remedy}`;
     super(`${problem}${place}${advice}`, cause === undefined ? undefined : { cause });
     this.code = code;
+    this.problem = problem;
     this.where = where;
     this.remedy = remedy;
   }
+}
+
+/** What a thrown value says: JavaScript throws anything. */
+export function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
 }

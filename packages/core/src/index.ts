@@ -38,7 +38,7 @@ export type {
 } from './plugins/match.js';
 export { packBits, unpackBits } from './plugins/pack-bits.js';
 export * from './plugins/plugin.js';
-export type { Runtime } from './runtime/runtime.js';
+export type { Device, Runtime } from './runtime/runtime.js';
 export { schedules } from './schedules/index.js';
 export { type Schedule, type Setting, valueAt } from './schedules/schedule.js';
 export type {

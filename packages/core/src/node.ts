@@ -18,6 +18,7 @@ export const nodeRuntime: Runtime = {
   defaultProvider: 'cpu',
   files: nodeFiles,
   availableMemory: () => process.availableMemory(),
+  device: async () => ({}),
 };
 
 /** Trains models on onnxruntime-node. */

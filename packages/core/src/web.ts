@@ -1,24 +1,25 @@
-import { env, InferenceSession, Tensor } from 'onnxruntime-web/webgpu';
+import { env, InferenceSession as OrtSession, Tensor } from 'onnxruntime-web/webgpu';
 import { trainingSessions } from './container.js';
 import type { Runtime } from './runtime/runtime.js';
-import { webFiles } from './runtime/web-files.js';
+import { webParts } from './runtime/web-parts.js';
 import type { ArtifactFiles, Source } from './training/api.js';
 import * as converter from './training/convert-artifacts.js';
 import * as generator from './training/generate/generate.js';
 
 export { container } from './container.js';
 export * from './index.js';
-export { env, InferenceSession, Tensor };
+export { env, Tensor };
 
 /** ONNX Runtime for browsers: the build with the native WebGPU provider, never the default one with its old kernels. */
 export const webRuntime: Runtime = {
   name: 'onnxruntime-web',
-  InferenceSession,
   Tensor,
-  defaultProvider: 'wasm',
-  files: webFiles,
-  availableMemory: () => undefined,
+  ...webParts(OrtSession, env),
 };
+
+/** ONNX Runtime's own, with all sessions of the page taking turns: two at once do not work. */
+export const { InferenceSession } = webRuntime;
+export type InferenceSession = OrtSession;
 
 /** Trains models on onnxruntime-web. */
 export const TrainingSession = trainingSessions(webRuntime);

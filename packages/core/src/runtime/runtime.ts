@@ -6,13 +6,27 @@ import type {
 
 /** A stock ONNX Runtime for JavaScript, and the files around it. The front doors bind one. */
 export interface Runtime {
-  readonly name: 'onnxruntime-node' | 'onnxruntime-web';
+  readonly name: 'onnxruntime-node' | 'onnxruntime-web' | 'onnxruntime-web/wasm';
   readonly InferenceSession: InferenceSessionFactory;
   readonly Tensor: TensorConstructor;
   readonly defaultProvider: 'cpu' | 'wasm';
   readonly files: FileAccess;
   /** Bytes that can still be allocated; undefined where nobody knows. */
   availableMemory(): number | undefined;
+  /** What a provider runs on, once it has opened a session. */
+  device(provider: string): Promise<Device>;
+}
+
+/** The device behind an execution provider, as far as it can be known. */
+export interface Device {
+  /** Threads of the processor that work on one step. */
+  readonly threads?: number | undefined;
+  /** The GPU, as it calls itself. */
+  readonly adapter?: string | undefined;
+  /** Bytes that one tensor may have. */
+  readonly largestTensor?: number | undefined;
+  /** Why it is not more. */
+  readonly note?: string | undefined;
 }
 
 /** How paths (on the web: URLs) are read and written. */

@@ -156,6 +156,19 @@ export interface SaveOptions {
   readonly metadata?: Readonly<Record<string, string>> | undefined;
 }
 
+/** What the steps really run on. */
+export interface Execution {
+  readonly provider: Provider;
+  /** Threads that work on one step; undefined where ONNX Runtime decides. */
+  readonly threads: number | undefined;
+  /** The GPU, as it calls itself; undefined where that cannot be known. */
+  readonly adapter: string | undefined;
+  /** What was asked for first and does not work, with the reasons. */
+  readonly refused: readonly string[];
+  /** All of this for people: "wasm, 1 thread: the page is not cross-origin isolated". */
+  readonly description: string;
+}
+
 /** Trains one model. The names of onnxruntime-web/training, and what it could not do. */
 export interface TrainingSession {
   readonly trainingInputNames: readonly string[];
@@ -166,6 +179,8 @@ export interface TrainingSession {
   readonly evalOutputNames: readonly string[];
   /** The provider that really runs the steps. */
   readonly provider: Provider;
+  /** What that runs on, and why it is not another. */
+  readonly execution: Execution;
   /** Things that the user should know: an export in evaluation mode, a questionable order in the chain. */
   readonly warnings: readonly string[];
   /** Names of what is trained, in the order of the contiguous parameters. */
@@ -182,6 +197,8 @@ export interface TrainingSession {
     get(name: string): Setting;
     set(name: string, value: Setting): void;
   };
+  /** What is noted in the checkpoint that was loaded last (in ORT: its property bag). */
+  readonly properties: Readonly<Record<string, Property>>;
   /** Free text from the checkpoint that was loaded last. */
   readonly metadata: Readonly<Record<string, string>>;
 
@@ -197,8 +214,6 @@ export interface TrainingSession {
   runEvalStep(feeds: Feeds, fetches?: Fetches | RunOptions, options?: RunOptions): Promise<Feeds>;
   lazyResetGrad(): Promise<void>;
   /** The gradients of `runTrainStep`, by parameter. */
-  /** What is noted in the checkpoint that was loaded last (in ORT: its property bag). */
-  readonly properties: Readonly<Record<string, Property>>;
   gradients(): Promise<ReadonlyMap<string, Tensor>>;
 
   getParametersSize(trainableOnly?: boolean): Promise<number>;
@@ -209,6 +224,12 @@ export interface TrainingSession {
 
   /** The forward model with the trained weights, as bytes of an .onnx file. */
   exportModel(options?: ExportOptions): Promise<Uint8Array>;
+  /** The weights by name, as bytes of a .safetensors file. */
+  exportWeights(options?: ExportWeightsOptions): Promise<Uint8Array>;
+  /** Loads weights by name, from a .safetensors file or the parameters of any checkpoint. Floats are converted to the
+   *  type of the model; optimizer and step count stay.
+   *  @throws GradwareError INVALID_CHECKPOINT for other shapes, and in strict mode for other names */
+  importWeights(source: CheckpointState, options?: ImportWeightsOptions): Promise<ImportedWeights>;
   /** Writes a checkpoint: to a temporary file, synced, then renamed. */
   saveCheckpoint(path: string, options?: SaveOptions): Promise<void>;
   /** The bytes that `saveCheckpoint` writes. */
@@ -217,9 +238,3 @@ export interface TrainingSession {
 
   release(): Promise<void>;
 }
-  /** The weights by name, as bytes of a .safetensors file. */
-  exportWeights(options?: ExportWeightsOptions): Promise<Uint8Array>;
-  /** Loads weights by name, from a .safetensors file or the parameters of any checkpoint. Floats are converted to the
-   *  type of the model; optimizer and step count stay.
-   *  @throws GradwareError INVALID_CHECKPOINT for other shapes, and in strict mode for other names */
-  importWeights(source: CheckpointState, options?: ImportWeightsOptions): Promise<ImportedWeights>;

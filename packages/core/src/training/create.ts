@@ -44,7 +44,7 @@ export async function createTrainingSession(
     throw new GradwareError('ABORTED', 'Stopped on request', { cause: signal.reason });
   const source = await loadSource(runtime.files, given, options, createShapeOracle(runtime));
   requireMemory(runtime, source);
-  const { provider, refused } = await chooseProvider(
+  const execution = await chooseProvider(
     runtime,
     (options.executionProviders ?? [runtime.defaultProvider]).map((entry) =>
       typeof entry === 'string' ? entry : entry.name,
@@ -57,7 +57,7 @@ export async function createTrainingSession(
   const warnings = [
     ...source.warnings,
     ...plan.warnings,
-    ...refused.map((reason) => `A provider does not work here: ${reason}`),
+    ...execution.refused.map((reason) => `A provider does not work here: ${reason}`),
   ];
   for (const warning of warnings) registered.warn(warning);
   return createSession({
@@ -69,7 +69,8 @@ export async function createTrainingSession(
       registered.schedule ??
       source.defaultLearningRate ??
       optimizer.defaultLearningRate,
-    provider,
+    provider: execution.provider,
+    execution,
     seed,
     wantsMetric: metricFilter(options.metrics),
     sessionOptions: {
@@ -77,7 +78,7 @@ export async function createTrainingSession(
       logSeverityLevel: 4,
       ...(runtime.name === 'onnxruntime-node' ? { extra: briefSpinning } : {}),
       ...options.session,
-      executionProviders: [provider],
+      executionProviders: [execution.provider],
     },
     warnings,
     initialState: stateByGroup(

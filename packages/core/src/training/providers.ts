@@ -1,28 +1,33 @@
-import { GradwareError } from '../errors.js';
+import type { Tensor } from 'onnxruntime-common';
+import { GradwareError, messageOf } from '../errors.js';
+import { tensorOf } from '../graph/constants.js';
 import { irVersion, opset } from '../graph/opset.js';
 import type { Provider } from '../lowering/rule.js';
 import { encodeModel } from '../onnx/encode-model.js';
 import type { Graph } from '../onnx/ir.js';
-import type { Runtime } from '../runtime/runtime.js';
+import type { Device, Runtime } from '../runtime/runtime.js';
+import { toTensor } from '../runtime/tensors.js';
+import type { Execution } from './api.js';
 
 const preference: Readonly<Record<Runtime['name'], readonly Provider[]>> = {
   'onnxruntime-node': ['cuda', 'webgpu', 'cpu'],
   'onnxruntime-web': ['webgpu', 'wasm'],
+  'onnxruntime-web/wasm': ['wasm'],
 };
 
 const remedies: Readonly<Record<Provider, string>> = {
   cpu: 'Reinstall onnxruntime-node for this platform.',
   wasm: 'Serve the .wasm files of onnxruntime-web beside the page, or set env.wasm.wasmPaths.',
   webgpu: 'Use a browser (or a driver) with WebGPU, or another provider.',
-  cuda: 'CUDA needs Linux x64, an NVIDIA driver, CUDA 12, cuDNN 9 and the CUDA libraries of onnxruntime-node (see the README), or take another provider.',
+  cuda: 'CUDA needs Linux x64, an NVIDIA driver, CUDA 12 and cuDNN 9 where the loader finds them, and the CUDA libraries of onnxruntime-node (`node node_modules/onnxruntime-node/script/install.js --onnxruntime-node-install=cuda12` downloads them); or take another provider.',
 };
 
-/** The first of the wanted providers that really opens a session.
+/** The first of the wanted providers that really computes something.
  *  @throws GradwareError RUNTIME with the reason of each that does not */
 export async function chooseProvider(
   runtime: Runtime,
   wanted: readonly (Provider | 'auto')[],
-): Promise<{ readonly provider: Provider; readonly refused: readonly string[] }> {
+): Promise<Execution> {
   const candidates = wanted.flatMap((name) =>
     name === 'auto' ? preference[runtime.name] : [name],
   );
@@ -37,17 +42,12 @@ export async function chooseProvider(
       continue;
     }
     try {
-      const session = await runtime.InferenceSession.create(encodeModel(identity()), {
-        executionProviders: [provider],
-        logSeverityLevel: 4,
-      });
-      await session.release();
-      return { provider, refused };
+      await probe(runtime, provider);
     } catch (cause) {
-      refused.push(
-        `${provider}: ${(cause instanceof Error ? cause.message : String(cause)).split('\n')[0]}`,
-      );
+      refused.push(`${provider}: ${messageOf(cause).split('\n')[0]}`);
+      continue;
     }
+    return describe(provider, await runtime.device(provider), refused);
   }
   const remedy = candidates.map((provider) => remedies[provider]).join(' ');
   throw new GradwareError('RUNTIME', `No execution provider works: ${refused.join('; ')}`, {
@@ -55,7 +55,37 @@ export async function chooseProvider(
   });
 }
 
-function identity() {
+/** Some providers open a session and fail when it runs. */
+async function probe(runtime: Runtime, provider: Provider): Promise<void> {
+  const session = await runtime.InferenceSession.create(encodeModel(doubling()), {
+    executionProviders: [provider],
+    logSeverityLevel: 4,
+  });
+  try {
+    const x = toTensor(runtime.Tensor, tensorOf('float32', [21], [1]));
+    const { y } = (await session.run({ x })) as { readonly y?: Tensor };
+    if (y?.data[0] !== 42) throw new Error(`21 + 21 is ${y?.data[0]} there`);
+  } finally {
+    await session.release();
+  }
+}
+
+function describe(provider: Provider, device: Device, refused: readonly string[]): Execution {
+  const { threads, adapter, note } = device;
+  const count = threads === undefined ? '' : `, ${threads} thread${threads === 1 ? '' : 's'}`;
+  const on = adapter === undefined ? '' : ` on ${adapter}`;
+  const why = note === undefined ? '' : `: ${note}`;
+  const instead = refused.map((reason) => `; not ${reason}`).join('');
+  return {
+    provider,
+    threads,
+    adapter,
+    refused,
+    description: `${provider}${on}${count}${why}${instead}`,
+  };
+}
+
+function doubling() {
   const float = { type: 'float32' as const, shape: [1] };
   const graph: Graph = {
     name: 'probe',

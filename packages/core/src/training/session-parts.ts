@@ -2,6 +2,7 @@ import type { Provider } from '../lowering/rule.js';
 import type { TensorData } from '../onnx/ir.js';
 import type { Runtime, SessionOptions } from '../runtime/runtime.js';
 import type { Setting } from '../schedules/schedule.js';
+import type { Execution } from './api.js';
 import type { TrainingPlan } from './groups.js';
 import type { ModelSource } from './source.js';
 
@@ -12,6 +13,7 @@ export interface SessionParts {
   readonly plan: TrainingPlan;
   readonly learningRate: Setting;
   readonly provider: Provider;
+  readonly execution: Execution;
   readonly seed: number;
   readonly wantsMetric: (name: string) => boolean;
   readonly sessionOptions: SessionOptions;

@@ -223,6 +223,7 @@ export function createSession(parts: SessionParts): TrainingSession {
     evalInputNames: source.evalInputs,
     evalOutputNames: source.evalOutputs,
     provider,
+    execution: parts.execution,
     warnings: parts.warnings,
     trainableNames: source.trainable,
     frozenNames: [...source.frozen, ...source.statistics],
@@ -236,10 +237,10 @@ export function createSession(parts: SessionParts): TrainingSession {
       settings.set('learningRate', value);
     },
     settings,
-    get metadata() {
     get properties() {
       return properties;
     },
+    get metadata() {
       return metadata;
     },
     step: (batch, options) => queue.add(() => single(batch, options?.signal), options?.signal),
@@ -315,6 +316,7 @@ export function createSession(parts: SessionParts): TrainingSession {
     getParameter: (name) => queue.add(async () => copyOf(runtime, parameters.get(name))),
     setParameter: (name, value) => queue.add(async () => parameters.set(name, value)),
     exportModel: (options) => queue.add(async () => evaluation.export(options?.outputs)),
+    ...weightAccess({ runtime, source, parameters, queue }),
     ...checkpointing({
       runtime,
       source,
