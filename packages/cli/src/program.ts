@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { type Context, type ExitCode, exitCodes } from './commands/context.js';
 import { evalCommand } from './commands/eval.js';
+import { exportCommand } from './commands/export.js';
 import { generateCommand } from './commands/generate.js';
 import { inspectCommand } from './commands/inspect.js';
 import { pluginsCommand } from './commands/plugins.js';
@@ -26,7 +27,10 @@ export async function run(
     .option('--verbose', 'show where errors come from', false)
     .showHelpAfterError('(gradware --help and gradware <command> --help tell more)')
     .configureOutput({ writeOut: context.out.write, writeErr: context.err.write });
-  const commands = [trainCommand, evalCommand, generateCommand, inspectCommand, pluginsCommand];
+  const commands = [
+    ...[trainCommand, evalCommand, exportCommand, generateCommand],
+    ...[inspectCommand, pluginsCommand],
+  ];
   for (const make of commands) {
     const command = make(context, done).copyInheritedSettings(program);
     program.addCommand(command.option('--verbose', 'show where errors come from', false));

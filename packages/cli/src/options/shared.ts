@@ -9,6 +9,7 @@ export interface SessionFlags {
   readonly label?: string;
   readonly scale: Readonly<Record<string, number>>;
   readonly loss?: string;
+  readonly weights?: string;
   readonly lossInput?: readonly string[];
   readonly provider?: string;
   readonly threads?: number;
@@ -35,6 +36,10 @@ export function addSessionOptions(command: Command): Command {
       'multiplies a model input, as in image=1/255 (repeatable)',
       collectFactors,
       {},
+    )
+    .option(
+      '--weights <file>',
+      'begin with these weights: a .safetensors file, or any checkpoint; all names have to fit',
     )
     .option('--loss <loss>', `for a forward model: ${lossNames.join(', ')}, or an .onnx file`)
     .option(

@@ -14,7 +14,10 @@ import type { SessionFlags } from '../options/shared.js';
 
 export interface SessionRequest {
   readonly model: string;
-  readonly flags: Pick<SessionFlags, 'loss' | 'lossInput' | 'provider' | 'threads' | 'seed'>;
+  readonly flags: Pick<
+    SessionFlags,
+    'loss' | 'lossInput' | 'weights' | 'provider' | 'threads' | 'seed'
+  >;
   readonly train?: readonly string[] | undefined;
   readonly freeze?: readonly string[] | undefined;
   readonly plugins?: readonly GradientPlugin[] | undefined;
@@ -31,7 +34,7 @@ export async function openSession(request: SessionRequest): Promise<TrainingSess
   const executionProviders = parseProviders(flags.provider);
   const loss = flags.loss === undefined ? undefined : parseLoss(flags.loss);
   if (await isFolder(model)) refuseForwardOnly(request);
-  return TrainingSession.create(model, {
+  const session = await TrainingSession.create(model, {
     plugins,
     groups,
     optimizer,
@@ -45,6 +48,14 @@ export async function openSession(request: SessionRequest): Promise<TrainingSess
     executionProviders,
     ...(flags.threads !== undefined && { session: { intraOpNumThreads: flags.threads } }),
   });
+  if (flags.weights === undefined) return session;
+  try {
+    await session.importWeights(flags.weights);
+    return session;
+  } catch (error) {
+    await session.release();
+    throw error;
+  }
 }
 
 async function isFolder(path: string): Promise<boolean> {

@@ -1,0 +1,91 @@
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { readOrtCheckpoint } from '../../packages/core/src/artifacts/ort-checkpoint.js';
+import { decodeSafetensors } from '../../packages/core/src/artifacts/safetensors.js';
+import { decodeModel } from '../../packages/core/src/onnx/model.js';
+import { artifactPath, haveArtifacts } from '../support/artifacts.js';
+import { digits, gradware, temporaryFolder } from './gradware.js';
+
+const folder = temporaryFolder();
+afterAll(() => rmSync(folder, { recursive: true }));
+const mlp = join(digits, 'mlp.onnx');
+const data = join(digits, 'digits-test.npz');
+const run = join(folder, 'run');
+
+beforeAll(async () => {
+  const trained = await gradware(
+    ...['train', mlp, '--data', data, '--loss', 'cross-entropy', '--epochs', '1', '--out', run],
+  );
+  expect(trained.stderr).toBe('');
+});
+
+const read = (name: string) => new Uint8Array(readFileSync(join(folder, name)));
+const evaluate = async (...flags: readonly string[]) => {
+  const { events, stderr } = await gradware('eval', ...flags, '--data', data, '--json');
+  expect(stderr).toBe('');
+  return events[0]?.loss as number;
+};
+
+test('weights go out as safetensors, and in for evaluation and training', async () => {
+  const out = join(folder, 'weights.safetensors');
+  const made = await gradware('export', mlp, '--checkpoint', run, '--out', out);
+  expect(made).toMatchObject({ code: 0, stderr: '' });
+  expect(made.stdout).toContain(out);
+  expect([...decodeSafetensors(read('weights.safetensors')).tensors.keys()]).toContain(
+    'fc1.weight',
+  );
+  const loss = ['--loss', 'cross-entropy'];
+  const wanted = await evaluate(mlp, ...loss, '--checkpoint', run);
+  expect(await evaluate(mlp, ...loss, '--weights', out)).toBe(wanted);
+  expect(await evaluate(mlp, ...loss)).not.toBe(wanted);
+  const model = join(folder, 'trained.onnx');
+  await gradware('export', mlp, '--weights', out, '--out', model);
+  expect(await evaluate(model, ...loss)).toBeCloseTo(wanted, 6);
+  expect(decodeModel(read('trained.onnx')).graph.inputs).toHaveLength(1);
+  const trained = await gradware(
+    ...['train', mlp, '--data', data, ...loss, '--weights', out, '--epochs', '1', '--json'],
+    ...['--out', join(folder, 'further')],
+  );
+  expect(trained.stderr).toBe('');
+});
+
+test('weights in another type, and a checkpoint for ONNX Runtime', async () => {
+  const half = join(folder, 'half.safetensors');
+  const flags = ['--checkpoint', run, '--type', 'float16', '--trainable-only'];
+  expect((await gradware('export', mlp, ...flags, '--out', half)).code).toBe(0);
+  const { tensors } = decodeSafetensors(read('half.safetensors'));
+  expect([...tensors.values()].every(({ type }) => type === 'float16')).toBe(true);
+  const checkpoint = join(folder, 'checkpoint');
+  expect((await gradware('export', mlp, '--checkpoint', run, '--out', checkpoint)).code).toBe(0);
+  expect(readOrtCheckpoint(read('checkpoint')).optimizer?.step).toBeGreaterThan(0);
+  const bare = ['--no-optimizer-state', '--json', '--out', join(folder, 'bare.ckpt')];
+  const made = await gradware('export', mlp, '--checkpoint', run, ...bare);
+  expect(made.events).toMatchObject([{ event: 'export', format: 'checkpoint' }]);
+  expect(readOrtCheckpoint(read('bare.ckpt')).optimizer).toBeUndefined();
+});
+
+test.runIf(haveArtifacts('ort-testdata-ort-format'))('old artifacts become new ones', async () => {
+  const out = join(folder, 'converted');
+  const set = artifactPath('ort-testdata-ort-format');
+  const made = await gradware('export', set, '--format', 'artifacts', '--out', out);
+  expect(made).toMatchObject({ code: 0, stderr: '' });
+  expect(readdirSync(out).sort()).toEqual([
+    ...['checkpoint', 'eval_model.onnx', 'optimizer_model.onnx', 'training_model.onnx'],
+  ]);
+});
+
+test.each([
+  ['a name that tells no format', ['--out', 'out.bin'], /--format/],
+  ['a type for a model', ['--out', 'o.onnx', '--type', 'float16'], /--type is not for model/],
+  ['an unknown output', ['--out', 'o.onnx', '--output', 'logit'], /Did you mean logits/],
+  ['a checkpoint that is not there', ['--out', 'o.onnx', '--checkpoint', 'no'], /no checkpoint/],
+  ['weights of another model', ['--out', 'o.onnx', '--weights', mlp], /checkpoint/],
+])('%s is refused, and nothing is written', async (_, flags, problem) => {
+  const out = join(folder, 'refused');
+  const args = flags.map((flag) => (/^(o|out)\.\w+$/.test(flag) ? join(out, flag) : flag));
+  const { code, stderr } = await gradware('export', mlp, ...args);
+  expect(code).toBe(1);
+  expect(stderr).toMatch(problem);
+  expect(existsSync(out)).toBe(false);
+});
