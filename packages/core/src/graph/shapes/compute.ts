@@ -79,6 +79,31 @@ export function windowOf(
   return { kernel, strides, dilations, pads, output };
 }
 
+/** How a transposed convolution crops its output: by `pads`, or shared out by `auto_pad` and `output_shape`.
+ *  `spatial` and `output` are its shapes before and after, without batch and channels. */
+export function transposedWindowOf(
+  attributes: ShapeContext['attributes'],
+  spatial: readonly number[],
+  kernel: readonly number[],
+  output: readonly number[],
+): Omit<Window, 'output'> {
+  const strides = ints(attributes, 'strides') ?? spatial.map(() => 1);
+  const dilations = ints(attributes, 'dilations') ?? spatial.map(() => 1);
+  const extra = ints(attributes, 'output_padding') ?? [];
+  const mode = text(attributes, 'auto_pad', 'NOTSET');
+  const given = ints(attributes, 'pads');
+  const shared = mode.startsWith('SAME') || attributes.output_shape !== undefined;
+  const total = spatial.map((dim, i) => {
+    const extent = (dilations[i] ?? 1) * ((kernel[i] ?? 1) - 1) + 1;
+    const full = (strides[i] ?? 1) * (dim - 1) + (extra[i] ?? 0) + extent;
+    return Math.max(0, full - (output[i] ?? 0));
+  });
+  const half = total.map((t) => (mode === 'SAME_UPPER' ? Math.floor(t / 2) : Math.ceil(t / 2)));
+  const begin = shared ? half : spatial.map((_, i) => given?.[i] ?? 0);
+  const pads = [...begin, ...total.map((t, i) => t - (begin[i] ?? 0))];
+  return { kernel, strides, dilations, pads };
+}
+
 function conv(context: ShapeContext): TensorType {
   const [x, w] = [input(context, 0), input(context, 1)];
   const kernel = ints(context.attributes, 'kernel_shape') ?? w.shape.slice(2);

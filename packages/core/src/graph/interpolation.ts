@@ -1,3 +1,16 @@
+import type { Op } from './builder.js';
+import { tensorOf } from './constants.js';
+import {
+  elementCount,
+  float,
+  int,
+  ints,
+  normalizeAxis,
+  type PlainAttributes,
+  text,
+  type Value,
+} from './value.js';
+
 /** Along one axis, how a Resize makes its output from its input. */
 export interface Interpolation {
   readonly input: number;
@@ -45,8 +58,31 @@ const roundings: Readonly<Record<string, (x: number) => number>> = {
   ceil: Math.ceil,
 };
 
-export function isKnownCoordinate(name: string): boolean {
-  return Object.hasOwn(coordinates, name);
+const modes = ['nearest', 'linear', 'cubic'] as const;
+
+/** The axes that a Resize names: all of them by default. */
+export function resizedAxes(attributes: PlainAttributes, rank: number): readonly number[] {
+  const axes = ints(attributes, 'axes') ?? Array.from({ length: rank }, (_, axis) => axis);
+  return axes.map((axis) => normalizeAxis(axis, rank));
+}
+
+/** What the attributes of a Resize make of one axis; undefined for a mode that ONNX does not know. */
+export function interpolationOf(
+  attributes: PlainAttributes,
+  axis: Pick<Interpolation, 'input' | 'output' | 'scale' | 'region'>,
+): Interpolation | undefined {
+  const mode = modes.find((name) => name === text(attributes, 'mode', 'nearest'));
+  const name = text(attributes, 'coordinate_transformation_mode', 'half_pixel');
+  if (mode === undefined || !Object.hasOwn(coordinates, name)) return undefined;
+  return {
+    ...axis,
+    mode,
+    coordinates: name,
+    nearest: text(attributes, 'nearest_mode', 'round_prefer_floor'),
+    cubicCoefficient: float(attributes, 'cubic_coeff_a', -0.75),
+    excludeOutside: int(attributes, 'exclude_outside', 0) !== 0,
+    antialias: int(attributes, 'antialias', 0) !== 0,
+  };
 }
 
 /** Keys' cubic convolution. */
@@ -123,4 +159,28 @@ export function repetition(matrix: Float64Array, input: number, output: number) 
     return weight === (Math.floor(row / times) === column ? 1 : 0);
   });
   return repeats ? times : undefined;
+}
+
+/** The gradient of a Resize along one axis: the transposed matrix applied to dY; where elements were only repeated,
+ *  their sum. */
+export function resizeBack(op: Op, dy: Value, axis: number, interpolation: Interpolation): Value {
+  const { input, output } = interpolation;
+  const matrix = interpolationMatrix(interpolation);
+  const times = repetition(matrix, input, output);
+  if (times === 1) return dy;
+  const before = elementCount(dy.shape.slice(0, axis));
+  const after = elementCount(dy.shape.slice(axis + 1));
+  const shape = dy.shape.map((dim, a) => (a === axis ? input : dim));
+  if (times !== undefined)
+    return op.reshape(op.sum(op.reshape(dy, [before, input, times, after]), [2]), shape);
+  if (after === 1) {
+    const weights = op.constant(tensorOf(dy.type, Array.from(matrix), [output, input]));
+    return op.reshape(op.MatMul(op.reshape(dy, [before, output]), weights), shape);
+  }
+  const transposed = Array.from({ length: input * output }, (_, i) => {
+    const [row, column] = [Math.floor(i / output), i % output];
+    return matrix[column * input + row] ?? 0;
+  });
+  const weights = op.constant(tensorOf(dy.type, transposed, [input, output]));
+  return op.reshape(op.MatMul(weights, op.reshape(dy, [before, output, after])), shape);
 }
