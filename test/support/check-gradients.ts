@@ -246,7 +246,7 @@ export interface Laid {
   readonly forward: readonly Node[];
   /** Forward and backward, as a provider gets them. */
   readonly nodes: readonly Node[];
-  readonly typeOf: (name: string) => string | undefined;
+  readonly builder: GraphBuilder;
 }
 
 export function layCase(checked: GradientCase, provider: Provider): Laid {
@@ -257,7 +257,7 @@ export function layCase(checked: GradientCase, provider: Provider): Laid {
     lowered(compiled, wanted, provider),
     wanted.map(({ name }) => name),
   );
-  return { forward: whole, nodes, typeOf: (name) => builder.values.get(name)?.type };
+  return { forward: whole, nodes, builder };
 }
 
 type Numbers = readonly (readonly number[])[];

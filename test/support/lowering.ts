@@ -29,13 +29,21 @@ export interface LoweredNode {
   readonly before?: (builder: GraphBuilder, inputs: readonly (Value | undefined)[]) => Value[];
 }
 
+/** What a node became. */
+export interface Laid {
+  readonly nodes: readonly Node[];
+  readonly builder: GraphBuilder;
+  /** Names of the wanted outputs. */
+  readonly names: readonly string[];
+}
+
 export interface Lowered {
   readonly nodes: readonly Node[];
   readonly outputs: readonly (TensorData | undefined)[];
 }
 
-/** Lowers one node and runs what it became on stock ONNX Runtime's CPU kernels. */
-export async function runLowered(given: LoweredNode): Promise<Lowered> {
+/** Lowers one node, without running anything. */
+export function layLowered(given: LoweredNode): Laid {
   const builder = createBuilder();
   const { inputs, constants = [], provider = 'cpu' } = given;
   const values = inputs.map((tensor, i): Value | undefined => {
@@ -55,14 +63,26 @@ export async function runLowered(given: LoweredNode): Promise<Lowered> {
     }),
     names,
   );
+  return { builder, nodes, names };
+}
+
+/** Runs what a node became: on stock ONNX Runtime's CPU kernels, unless the options name another provider. */
+export async function runLaid(
+  { builder, nodes, names }: Laid,
+  { inputs, outputs }: LoweredNode,
+  options: InferenceSession.SessionOptions = {},
+): Promise<readonly (TensorData | undefined)[]> {
   const feeds = new Map(inputs.flatMap((tensor, i) => (tensor ? [[`x${i}`, tensor]] : [])));
   feeds.set('seed', { type: 'uint32', dims: [], data: Uint32Array.of(7) });
   feeds.set('step', { type: 'int32', dims: [], data: Int32Array.of(3) });
-  const results = await run(builder, nodes, feeds, names);
-  return {
-    nodes,
-    outputs: given.outputs.map((output, i) => (output ? results.get(`y${i}`) : undefined)),
-  };
+  const results = await run(builder, nodes, feeds, names, options);
+  return outputs.map((output, i) => (output ? results.get(`y${i}`) : undefined));
+}
+
+/** Lowers one node and runs what it became on stock ONNX Runtime's CPU kernels. */
+export async function runLowered(given: LoweredNode): Promise<Lowered> {
+  const laid = layLowered(given);
+  return { nodes: laid.nodes, outputs: await runLaid(laid, given) };
 }
 
 function emit(
@@ -87,6 +107,7 @@ export async function run(
   nodes: readonly Node[],
   given: ReadonlyMap<string, TensorData>,
   names: readonly string[],
+  options: InferenceSession.SessionOptions = {},
 ): Promise<ReadonlyMap<string, TensorData>> {
   const used = new Set([...nodes.flatMap(usedNames), ...names]);
   const initializers = new Map([...builder.initializers].filter(([name]) => used.has(name)));
@@ -113,7 +134,7 @@ export async function run(
     metadata: new Map(),
     producer: 'gradware-test',
   });
-  const session = await InferenceSession.create(model, { logSeverityLevel: 3 });
+  const session = await InferenceSession.create(model, { logSeverityLevel: 3, ...options });
   const feeds = fed.map(([name, { type, data, dims }]) => [name, toOrt(type, data, dims)] as const);
   const results = await session.run(Object.fromEntries(feeds));
   await session.release();

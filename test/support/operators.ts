@@ -9,7 +9,8 @@ import { families } from '../parity/families.js';
 import { isRefereedByOrt } from '../parity/ort-referee.js';
 import { type GradientCase, layCase } from './check-gradients.js';
 import { knownOperators } from './known-operators.js';
-import { leftToCpu } from './webgpu-kernels.js';
+import { loweringTable } from './lowered-operators.js';
+import { nodesLeftToCpu } from './webgpu-kernels.js';
 
 type Gradient = 'rule' | 'taken apart' | 'zero' | '';
 
@@ -44,7 +45,7 @@ interface Tested {
 
 /** What a case tests: the op it is named after, or all that it builds. */
 function examine(checked: GradientCase): Tested {
-  const { forward, nodes, typeOf } = layCase(checked, 'webgpu');
+  const { forward, nodes, builder } = layCase(checked, 'webgpu');
   const own = forward.filter(({ opType }) => opType === checked.op);
   const alone = own.length > 0 && checked.build === undefined;
   const tested = alone ? own : forward;
@@ -52,7 +53,7 @@ function examine(checked: GradientCase): Tested {
     alone,
     ops: [...new Set(tested.map(title))],
     ort: isRefereedByOrt(checked),
-    onCpu: nodes.flatMap((node) => leftToCpu(node, typeOf) ?? []),
+    onCpu: nodesLeftToCpu(nodes, builder),
   };
 }
 
@@ -167,5 +168,6 @@ Made from the tests by \`pnpm docs:operators\`; a test fails where it is stale.
 | op | gradient | checked by | cpu | webgpu |
 |---|---|---|---|---|
 ${lines.join('\n')}
-`;
+
+${loweringTable()}`;
 }

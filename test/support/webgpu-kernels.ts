@@ -1,4 +1,6 @@
-import type { Node } from '../../packages/core/src/onnx/ir.js';
+import type { GraphBuilder } from '../../packages/core/src/graph/builder.js';
+import type { TensorType } from '../../packages/core/src/graph/value.js';
+import type { DataType, Node } from '../../packages/core/src/onnx/ir.js';
 
 /** Ops of opset 21 that onnxruntime-node 1.30's WebGPU provider ran itself, in a session without fallback, with the
  *  CPU's results. */
@@ -16,36 +18,63 @@ const kernels = new Set(
   ),
 );
 
-/** Ops that move or compare whatever type they get, by the place of the data: those of int64 run on the CPU. */
-const data: Readonly<Record<string, number>> = {
-  Add: 0,
-  Cast: 0,
-  Concat: 0,
-  Div: 0,
-  Equal: 0,
-  Expand: 0,
-  Gather: 0,
-  Less: 0,
-  Mul: 0,
-  ReduceSum: 0,
-  Reshape: 0,
-  Slice: 0,
-  Sub: 0,
-  Transpose: 0,
-  Where: 1,
+/** Types of no shader. */
+const wide: readonly DataType[] = ['int64', 'float64'];
+
+/** What the kernels refuse, by the place of the input that decides. Shapes, indices and axes of int64 are fine. */
+const refused: Readonly<Record<string, readonly [place: number, ...types: readonly DataType[]]>> = {
+  ...Object.fromEntries(
+    `Add Cast Div Expand Flatten Gather Greater GreaterOrEqual Identity Less LessOrEqual Max Min Mul ReduceSum
+    Reshape Squeeze Sub Transpose Unsqueeze`
+      .split(/\s+/)
+      .map((opType) => [opType, [0, ...wide]] as const),
+  ),
+  Abs: [0, ...wide, 'int32'],
+  Concat: [0, ...wide, 'bool'],
+  Equal: [0, ...wide, 'bool'],
+  GatherElements: [0, ...wide, 'int32'],
+  Neg: [0, ...wide, 'int32'],
+  Slice: [0, ...wide, 'int32', 'bool'],
+  Where: [1, ...wide],
 };
 
+/** Inputs and outputs together may be 8 storage buffers. */
+const largestSplit = 7;
+
+type TypeOf = (name: string) => TensorType | undefined;
+
+/** Forms of ops that have a kernel, which cannot do them. */
+const beyondKernels: Readonly<Record<string, (node: Node, typeOf: TypeOf) => string | undefined>> =
+  {
+    BatchNormalization: ({ attributes: { training_mode } }) =>
+      training_mode?.type === 'int' && training_mode.value === 1 ? 'in training' : undefined,
+    ConvTranspose: ({ inputs }, typeOf) =>
+      (typeOf(inputs[0] ?? '')?.shape.length ?? 0) > 4 ? 'in 3-D' : undefined,
+    MaxPool: ({ outputs }) => ((outputs[1] ?? '') === '' ? undefined : 'with Indices'),
+    Split: ({ outputs }) => (outputs.length > largestSplit ? `into ${outputs.length}` : undefined),
+  };
+
 /** What the provider would leave to the CPU, or refuse; undefined for what it runs. */
-export function leftToCpu(
-  node: Node,
-  typeOf: (name: string) => string | undefined,
-): string | undefined {
-  const { opType, outputs, attributes } = node;
+function leftToCpu(node: Node, typeOf: TypeOf): string | undefined {
+  const { opType } = node;
   if (!kernels.has(opType)) return opType;
-  if (opType === 'MaxPool' && (outputs[1] ?? '') !== '') return 'MaxPool with Indices';
-  if (opType === 'BatchNormalization' && attributes.training_mode?.type === 'int')
-    return attributes.training_mode.value === 1 ? 'BatchNormalization in training' : undefined;
-  const place = Object.hasOwn(data, opType) ? data[opType] : undefined;
-  const type = place === undefined ? undefined : typeOf(node.inputs[place] ?? '');
-  return type === 'int64' ? `${opType} of int64` : undefined;
+  const beyond = Object.hasOwn(beyondKernels, opType)
+    ? beyondKernels[opType]?.(node, typeOf)
+    : undefined;
+  if (beyond !== undefined) return `${opType} ${beyond}`;
+  const [place, ...types] = (Object.hasOwn(refused, opType) && refused[opType]) || [0];
+  const type = typeOf(node.inputs[place] ?? '')?.type;
+  return type !== undefined && types.includes(type) ? `${opType} of ${type}` : undefined;
+}
+
+/** All that the nodes of a graph would leave to the CPU, each named once. What follows from constants alone ORT
+ *  computes when it loads the model. */
+export function nodesLeftToCpu(
+  nodes: readonly Node[],
+  { values, constant }: Pick<GraphBuilder, 'values' | 'constant'>,
+): readonly string[] {
+  const names = nodes
+    .filter(({ inputs }) => inputs.length === 0 || inputs.some((name) => !constant(name)))
+    .flatMap((node) => leftToCpu(node, (name) => values.get(name)) ?? []);
+  return [...new Set(names)].sort();
 }

@@ -33,6 +33,7 @@ const stockContrib = new Set([
 const microsoftTraining = new Set([
   'BatchNormInternal',
   'BatchNormalizationGrad',
+  'BatchScale',
   'BiasFastGeluGrad_dX',
   'BiasGeluGrad_dX',
   'BroadcastGradientArgs',
@@ -44,12 +45,14 @@ const microsoftTraining = new Set([
   'FakeQuant',
   'FakeQuantGrad',
   'FastGeluGrad',
+  'FlattenAndUnpad',
   'GRUGrad',
   'GRUTraining',
   'GatherElementsGrad',
   'GatherGrad',
   'GatherNDGrad',
   'GeluGrad',
+  'Group',
   'InPlaceAccumulator',
   'InPlaceAccumulatorV2',
   'InvertibleLayerNormalizationGrad',
@@ -59,13 +62,18 @@ const microsoftTraining = new Set([
   'LeakyReluGrad',
   'LogSoftmaxGrad',
   'LogSoftmaxGrad_13',
+  'NegativeLogLikelihoodLossInternal',
+  'NegativeLogLikelihoodLossInternal2',
+  'PadAndUnflatten',
   'PassThrough',
   'QuickGeluGrad',
   'ReduceAllL2',
   'ReduceSumTraining',
   'ReluGrad',
+  'ResizeGrad',
   'Scale',
   'ScaledSum',
+  'ShrunkenGather',
   'SigmoidGrad',
   'SimplifiedLayerNormalizationGrad',
   'SliceGrad',
@@ -91,6 +99,9 @@ const newer = new Set(['Attention', 'RotaryEmbedding']);
 export function domainOf(opType: string): string {
   return microsoftTraining.has(opType) || contribOnly.has(opType) ? microsoft : '';
 }
+
+/** Every op of ORT's training dialect. */
+export const trainingOps: readonly string[] = [...microsoftTraining, ...defaultDomainTraining];
 
 /** An op that stock ONNX Runtime has no kernel for, but that lowering knows. */
 export function isTrainingOp(opType: string, domain: string): boolean {

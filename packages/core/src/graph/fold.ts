@@ -159,6 +159,7 @@ const rules: Readonly<Record<string, FoldRule>> = {
     });
     return [undefined, vector(lengths)];
   },
+  FlattenAndUnpad: ({ typeOf }) => [undefined, vector(typeOf(0)?.shape.slice(0, 2) ?? [])],
 };
 
 /** The value of output `name` of a node, if it follows from constants and shapes alone. Integers, bools and

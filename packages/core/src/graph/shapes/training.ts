@@ -1,4 +1,4 @@
-import { int, type TensorType, text } from '../value.js';
+import { int, normalizeAxis, type TensorType, text } from '../value.js';
 import {
   broadcastShapes,
   constant,
@@ -43,6 +43,17 @@ export function reducedAxes(own: readonly number[], other: readonly number[]): n
 
 const same = like(0);
 
+/** One loss for each label, or one for all. */
+function reducedLoss(context: ShapeContext): TensorType {
+  const none = text(context.attributes, 'reduction', 'mean') === 'none';
+  return { type: input(context, 0).type, shape: none ? input(context, 1).shape : [] };
+}
+
+function rowLoss(context: ShapeContext): readonly TensorType[] {
+  const scores = like(0)(context);
+  return [{ type: scores.type, shape: [] }, scores];
+}
+
 /** The ops of ORT's own training dialect. Domains are in ../dialect.ts. */
 export const trainingShapes = {
   ReluGrad: same,
@@ -67,10 +78,12 @@ export const trainingShapes = {
   SoftmaxCrossEntropyLossInternalGrad: like(1),
   SoftmaxCrossEntropyGrad: like(1),
   SparseSoftmaxCrossEntropyGrad: like(1),
+  SoftmaxCrossEntropy: rowLoss,
+  SparseSoftmaxCrossEntropy: rowLoss,
+  NegativeLogLikelihoodLossInternal: reducedLoss,
+  NegativeLogLikelihoodLossInternal2: reducedLoss,
   SoftmaxCrossEntropyLossInternal: (context: ShapeContext): readonly TensorType[] => {
-    const scores = like(0)(context);
-    const none = text(context.attributes, 'reduction', 'mean') === 'none';
-    return [{ type: scores.type, shape: none ? input(context, 1).shape : [] }, scores];
+    return [reducedLoss(context), like(0)(context)];
   },
   ConvGrad: (context: ShapeContext): readonly TensorType[] => [
     like(1)(context),
@@ -82,6 +95,7 @@ export const trainingShapes = {
     const bias = { type: w.type, shape: [(w.shape[1] ?? 0) * int(context.attributes, 'group', 1)] };
     return [like(1)(context), like(2)(context), bias];
   },
+  ResizeGrad: like(1),
   MaxPoolGrad: (context: ShapeContext): TensorType =>
     context.producerInput(1, 0) ?? problem('the MaxPool that made the indices is not in the graph'),
   AveragePoolGrad: (): TensorType => problem('its shape is that of the pooling input'),
@@ -94,10 +108,27 @@ export const trainingShapes = {
   GatherNDGrad: shapeFrom(0, 2),
   GatherElementsGrad: shapeFrom(1, 0),
   SliceGrad: shapeFrom(1, 0),
+  ShrunkenGather: (context: ShapeContext): TensorType => {
+    const { type, shape } = input(context, 0);
+    const axis = normalizeAxis(int(context.attributes, 'axis', 0), shape.length);
+    return { type, shape: shape.toSpliced(axis, 1, ...input(context, 1).shape) };
+  },
+  PadAndUnflatten: (context: ShapeContext): TensorType => {
+    const { type, shape } = input(context, 0);
+    return { type, shape: [...constant(context, 2), ...shape.slice(1)] };
+  },
+  FlattenAndUnpad: (context: ShapeContext): readonly TensorType[] => {
+    const { type, shape } = input(context, 0);
+    const rows = input(context, 1).shape;
+    return [
+      { type, shape: [...rows, ...shape.slice(2)] },
+      { type: 'int64', shape: [2] },
+    ];
+  },
   SplitTraining: (context: ShapeContext): readonly TensorType[] => {
     const { type, shape } = input(context, 0);
     const axis = int(context.attributes, 'axis', 0);
-    const at = axis < 0 ? axis + shape.length : axis;
+    const at = normalizeAxis(axis, shape.length);
     return constant(context, 1).map((size) => ({
       type,
       shape: shape.map((dim, a) => (a === at ? size : dim)),
@@ -106,7 +137,7 @@ export const trainingShapes = {
   ConcatTraining: (context: ShapeContext): readonly TensorType[] => {
     const first = input(context, 0);
     const axis = int(context.attributes, 'axis', 0);
-    const at = axis < 0 ? axis + first.shape.length : axis;
+    const at = normalizeAxis(axis, first.shape.length);
     const length = context.x.reduce((sum, x) => sum + (x?.shape[at] ?? 0), 0);
     return [
       { type: first.type, shape: first.shape.map((dim, a) => (a === at ? length : dim)) },
@@ -119,7 +150,7 @@ export const trainingShapes = {
   },
   ReduceSumTraining: (context: ShapeContext): TensorType => {
     const { type, shape } = input(context, 0);
-    const axes = constant(context, 1).map((axis) => (axis < 0 ? axis + shape.length : axis));
+    const axes = constant(context, 1).map((axis) => normalizeAxis(axis, shape.length));
     if (axes.length === 0 && int(context.attributes, 'noop_with_empty_axes', 0) === 1)
       return { type, shape };
     const all = axes.length === 0 ? shape.map((_, axis) => axis) : axes;
@@ -137,6 +168,9 @@ export const trainingShapes = {
     { type: 'bool', shape: input(context, 0).shape },
   ],
   ScaledSum: same,
+  BatchScale: (context: ShapeContext): readonly TensorType[] =>
+    Array.from({ length: context.outputCount }, () => like(0)(context)),
+  Group: (): TensorType => ({ type: 'bool', shape: [1] }),
   ReduceAllL2: (context: ShapeContext): TensorType => ({ type: input(context, 0).type, shape: [] }),
   InPlaceAccumulator: same,
   InPlaceAccumulatorV2: (context: ShapeContext): readonly TensorType[] => [
@@ -144,6 +178,8 @@ export const trainingShapes = {
     like(0)(context),
   ],
   ZeroGradient: same,
+  LSTMGrad: (context: ShapeContext): readonly TensorType[] => recurrentGradients(context, 4),
+  GRUGrad: (context: ShapeContext): readonly TensorType[] => recurrentGradients(context, 3),
   LSTMTraining: (context: ShapeContext): readonly TensorType[] => recurrent(context, 4),
   GRUTraining: (context: ShapeContext): readonly TensorType[] => recurrent(context, 3),
 } satisfies Record<string, ShapeRule>;
@@ -156,4 +192,14 @@ function recurrent(context: ShapeContext, gates: 3 | 4): readonly TensorType[] {
   const last = { type, shape: [1, batch, hidden] };
   const stash = { type, shape: [steps, 1, batch, gates * hidden] };
   return gates === 4 ? [all, last, last, all, stash] : [all, last, stash];
+}
+
+/** Of X, W, R, the biases, and the initial states; of an LSTM's peepholes, too. */
+function recurrentGradients(context: ShapeContext, gates: 3 | 4): readonly TensorType[] {
+  const [x, w, r] = [0, 1, 2].map((i) => like(i)(context)) as [TensorType, TensorType, TensorType];
+  const [batch, hidden] = [x.shape[1] ?? 0, r.shape[2] ?? 0];
+  const of = (...shape: readonly number[]): TensorType => ({ type: x.type, shape });
+  const state = of(1, batch, hidden);
+  const shared = [x, w, r, of(1, 2 * gates * hidden), state];
+  return gates === 4 ? [...shared, state, of(1, 3 * hidden)] : shared;
 }

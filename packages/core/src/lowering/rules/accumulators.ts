@@ -17,6 +17,8 @@ export const accumulators = lowerings({
     return has(2) ? op.Where(update, sum, old) : sum;
   },
   ZeroGradient: ({ op, x: [old] }) => op.zeros(old),
+  // Waits for all of its inputs and says so.
+  Group: ({ op, y: [done] }) => op.ones(done),
   PassThrough: ({ node, x }) => x.slice(0, node.outputs.length),
   ReduceAllL2: ({ op, node, x, y }) =>
     op.cast(op.globalNorm(x.slice(0, node.inputs.length)), y[0].type),

@@ -69,6 +69,8 @@ export const broadcasting = lowerings({
     const batch = ['transBatchA', 'transBatchB'].some((name) => int(attributes, name, 0) === 1);
     return provider === 'webgpu' || batch ? fusedMatMul(context) : undefined;
   },
+  BatchScale: ({ op, node, x: [data], attributes }) =>
+    node.outputs.map((_, i) => op.Mul(data, float(attributes, `scale_${i}`, 1))),
   ScaledSum: ({ op, node, x, attributes }) =>
     x
       .slice(0, node.inputs.length)

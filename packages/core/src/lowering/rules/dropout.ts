@@ -39,10 +39,12 @@ export const dropout = lowerings({
     const mask = op.Or(kept, op.Not(active));
     return [applyMask(op, x[0], mask, rate), mask];
   },
-  // As ORT: training_mode does not matter, the mask says it all, except for the scale.
+  // As ORT: training_mode does not matter, the mask says it all, except for the scale, and for a ratio of 0.
   DropoutGrad: (context) => {
     const { op, x } = context;
     const ratio = ratioAt(context, 2);
-    return ratio === 0 ? x[0] : applyMask(op, x[0], x[1], ratio);
+    if (ratio === 0) return x[0];
+    const mask = typeof ratio === 'number' ? x[1] : op.Or(x[1], op.Equal(ratio, 0));
+    return applyMask(op, x[0], mask, ratio);
   },
 });

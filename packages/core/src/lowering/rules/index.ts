@@ -4,14 +4,19 @@ import { activations } from './activations.js';
 import { broadcasting } from './broadcasting.js';
 import { convolution } from './convolution.js';
 import { dropout } from './dropout.js';
+import { gru } from './gru.js';
 import { indexing } from './indexing.js';
 import { losses } from './losses.js';
+import { lstm } from './lstm.js';
 import { normalization } from './normalization.js';
 import { pooling } from './pooling.js';
 import { quantization } from './quantization.js';
 import { reductions } from './reductions.js';
+import { resizing } from './resize.js';
+import { rowLosses } from './row-losses.js';
 import { softmax } from './softmax.js';
 import { standard } from './standard.js';
+import { transposedConvolution } from './transposed-convolution.js';
 
 const loweringRules: LoweringRules = {
   ...accumulators,
@@ -19,14 +24,19 @@ const loweringRules: LoweringRules = {
   ...broadcasting,
   ...convolution,
   ...dropout,
+  ...gru,
   ...indexing,
   ...losses,
+  ...lstm,
   ...normalization,
   ...pooling,
   ...quantization,
   ...reductions,
+  ...resizing,
+  ...rowLosses,
   ...softmax,
   ...standard,
+  ...transposedConvolution,
 };
 
 export function loweringRuleOf(opType: string): LoweringRule | undefined {

@@ -9,6 +9,7 @@ import {
   type Value,
 } from '../../graph/value.js';
 import { type LoweringContext, lowerings } from '../rule.js';
+import { signedInt32, wrapInt32 } from './labels.js';
 import { type Spread, spread } from './spread.js';
 
 function indices64(op: Op, indices: Value): Value {
@@ -16,35 +17,75 @@ function indices64(op: Op, indices: Value): Value {
 }
 
 /** Adds rows of dY at `rows` of zeros, which come first. */
-function addRows(op: Op, rows: Value, updates: Value, result: TensorType): Value {
-  const at = op.reshape(indices64(op, rows), [elementCount(rows.shape), 1]);
+function addRows(
+  { op, provider }: LoweringContext,
+  rows: Value,
+  updates: Value,
+  result: TensorType,
+): Value {
+  // webgpu reads int64 as indices, but cannot even reshape it.
+  const wide = provider === 'webgpu' && rows.type === 'int64';
+  const plain = wide ? wrapInt32(op, rows, result.shape[0] ?? 0) : rows;
+  const at = indices64(op, op.reshape(plain, [elementCount(rows.shape), 1]));
   return op.ScatterND(op.zeros(result), at, updates, { reduction: 'add' });
 }
 
-function gatherGrad({ op, x: [, indices, dy], y: [dx], attributes }: LoweringContext): Value {
+function gatherGrad(context: LoweringContext): Value {
+  const {
+    op,
+    x: [, indices, dy],
+    y: [dx],
+    attributes,
+  } = context;
   const axis = normalizeAxis(int(attributes, 'axis', 0), dx.shape.length);
   const outer = elementCount(dx.shape.slice(0, axis));
   const inner = elementCount(dx.shape.slice(axis + 1));
   const [count, length] = [elementCount(indices.shape), dx.shape[axis] ?? 0];
   const rows = op.transpose(op.reshape(dy, [outer, count, inner]), [1, 0, 2]);
   const total = { type: dy.type, shape: [length, outer, inner] };
-  return op.reshape(op.transpose(addRows(op, indices, rows, total), [1, 0, 2]), dx.shape);
+  return op.reshape(op.transpose(addRows(context, indices, rows, total), [1, 0, 2]), dx.shape);
 }
 
-/** The coordinates of batch axes, written in front of each index. */
-function withBatch(op: Op, indices: Value, batch: number): Value {
-  if (batch === 0) return indices;
-  const [lead, rest] = [indices.shape.slice(0, batch), indices.shape.slice(batch, -1)];
-  const coordinates = lead.map((dim, axis) => {
-    const shape = [...indices.shape.slice(0, -1), 1];
-    const inner = elementCount([...lead.slice(axis + 1), ...rest]);
-    const values = Array.from(
-      { length: elementCount(shape) },
-      (_, i) => Math.floor(i / inner) % dim,
-    );
-    return op.constant(tensorOf('int64', values, shape));
-  });
-  return op.Concat(...coordinates, indices, { axis: -1 });
+/** Where each index points in the axes that it names and the batch axes before them, taken as one: int32, with
+ *  products and sums alone, as webgpu has none of int64. */
+function flatIndices(op: Op, indices: Value, shape: readonly number[], batch: number): Value {
+  const depth = indices.shape.at(-1) ?? 0;
+  const lead = indices.shape.slice(0, -1);
+  const named = shape.slice(0, batch + depth);
+  const strideAt = (axis: number) => elementCount(named.slice(axis + 1));
+  const perBatch = elementCount(lead.slice(batch));
+  const whole = { type: 'int32', shape: lead } as const;
+  const start = Array.from(
+    { length: elementCount(lead) },
+    (_, n) => Math.floor(n / perBatch) * strideAt(batch - 1),
+  );
+  let flat: Value = op.constant(tensorOf(whole.type, start, lead));
+  const longest = Math.max(...named.slice(batch));
+  const signed = indices.type === 'int32' ? indices : signedInt32(op, indices, longest, longest);
+  for (let d = 0; d < depth; d++) {
+    const at = op.Gather(signed, op.scalar(d, 'int64'), { axis: lead.length });
+    const size = named[batch + d] ?? 1;
+    const wrapped = op.Where(op.Less(at, 0), op.Add(at, size), at);
+    flat = op.Add(flat, op.Mul(wrapped, strideAt(batch + d)));
+  }
+  return flat;
+}
+
+/** Adds each slice of dY where its index says. With batch axes the slices are rows of a matrix: ScatterND knows of
+ *  no batches. */
+function gatherNDGrad({ op, x: [, indices, dy], y: [dx], attributes }: LoweringContext): Value {
+  const batch = int(attributes, 'batch_dims', 0);
+  if (batch === 0)
+    return op.ScatterND(op.zeros(dx), indices64(op, indices), dy, { reduction: 'add' });
+  const depth = indices.shape.at(-1) ?? 0;
+  const rows = elementCount(dx.shape.slice(0, batch + depth));
+  const width = elementCount(dx.shape.slice(batch + depth));
+  const flat = flatIndices(op, indices, dx.shape, batch);
+  const count = elementCount(flat.shape);
+  const at = op.Expand(op.reshape(flat, [count, 1]), op.ints([count, width]));
+  const zeros = op.zeros({ type: dx.type, shape: [rows, width] });
+  const sum = op.ScatterElements(zeros, at, op.reshape(dy, [count, width]), { reduction: 'add' });
+  return op.reshape(sum, dx.shape);
 }
 
 /** Where a Slice takes its elements from, if its bounds are known: one entry per axis. */
@@ -93,6 +134,13 @@ function sliceGrad(context: LoweringContext): Value {
   );
 }
 
+/** Rows of [first, second, ...] that are not padding, by their place in both axes taken as one. */
+function unpad({ op, x: [data, rows] }: LoweringContext): readonly Value[] {
+  const [first = 1, second = 1, ...rest] = data.shape;
+  const flat = op.reshape(data, [first * second, ...rest]);
+  return [op.Gather(flat, rows, { axis: 0 }), op.ints([first, second])];
+}
+
 export const indexing = lowerings({
   GatherGrad: gatherGrad,
   GatherElementsGrad: ({ op, x: [dy, , indices], y: [dx], attributes }) =>
@@ -100,11 +148,22 @@ export const indexing = lowerings({
       axis: int(attributes, 'axis', 0),
       reduction: 'add',
     }),
-  GatherNDGrad: ({ op, x: [, indices, dy], y: [dx], attributes }) => {
-    const at = withBatch(op, indices64(op, indices), int(attributes, 'batch_dims', 0));
-    return op.ScatterND(op.zeros(dx), at, dy, { reduction: 'add' });
-  },
+  GatherNDGrad: gatherNDGrad,
   SliceGrad: sliceGrad,
+  ShrunkenGather: ({ op, x: [data, indices], attributes }) =>
+    op.Gather(data, indices, { axis: int(attributes, 'axis', 0) }),
+  FlattenAndUnpad: unpad,
+  // The way back: rows at their places among zeros.
+  PadAndUnflatten: (context) => {
+    const {
+      op,
+      x: [rows, places],
+      y: [padded],
+    } = context;
+    const [first = 1, second = 1, ...rest] = padded.shape;
+    const total = { type: rows.type, shape: [first * second, ...rest] };
+    return op.reshape(addRows(context, places, rows, total), padded.shape);
+  },
   SplitTraining: ({ op, x: [data, sizes], attributes }) =>
     op.Split(data, sizes, { axis: int(attributes, 'axis', 0) }),
   ConcatTraining: ({ op, node, x, attributes }) => {

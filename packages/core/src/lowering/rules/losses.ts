@@ -15,16 +15,14 @@ interface Weighted extends Labels {
 }
 
 function weigh(
-  { op, provider, has, x }: LoweringContext,
+  { op, provider, has, x, constant }: LoweringContext,
   [labels, weights, ignored]: readonly [number, number, number | undefined],
   scores: Value,
   attribute: number,
 ): Weighted {
   const dynamic = ignored !== undefined && has(ignored) ? x[ignored] : undefined;
-  const skip = dynamic === undefined ? attribute : op.reshape(dynamic, []);
-  const list = x[labels] as Value;
-  const skipped = typeof skip === 'number' ? skip : op.cast(skip, list.type);
-  const read = readLabels(op, provider, list, scores.shape[1] ?? 0, skipped);
+  const skipped = dynamic === undefined ? attribute : (constant(dynamic)?.[0] ?? dynamic);
+  const read = readLabels(op, provider, x[labels] as Value, scores.shape[1] ?? 0, skipped);
   const weight = has(weights)
     ? op.Where(read.valid, op.Gather(x[weights], read.index), 0)
     : op.cast(read.valid, scores.type);
@@ -36,7 +34,7 @@ function weigh(
 }
 
 /** log softmax over axis 1. */
-function logProbabilities(op: Op, provider: Provider, scores: Value): Value {
+export function logProbabilities(op: Op, provider: Provider, scores: Value): Value {
   // The kernel wins on rows; over an inner axis it transposes, and this takes a fifth of the time.
   if (scores.shape.length === 2 && provider !== 'webgpu') return op.LogSoftmax(scores, { axis: 1 });
   const shifted = op.Sub(scores, op.ReduceMax(scores, op.ints([1]), { keepdims: 1 }));
@@ -65,7 +63,13 @@ function crossEntropy(context: LoweringContext, ignoredInput?: number): readonly
 }
 
 /** (p − onehot)·scale, by the cheaper of two ways. */
-function minusOneHot(op: Op, provider: Provider, p: Value, index: Value, scale: Value): Value {
+export function minusOneHot(
+  op: Op,
+  provider: Provider,
+  p: Value,
+  index: Value,
+  scale: Value,
+): Value {
   const column = op.Unsqueeze(index, op.ints([1]));
   // Rows on cpu: one write per sample takes 0.6 of the time of comparing with every class; with more axes
   // the comparison is faster, and on a GPU it needs no atomics.
@@ -93,34 +97,23 @@ function crossEntropyGrad(context: LoweringContext, ignoredInput?: number): Valu
   return minusOneHot(op, provider, op.Exp(logProbability), labels.index, column);
 }
 
-/** How many samples `mean` divides by where the labels are one-hot rows. */
-function rowsOf({ x: [, second], attributes }: LoweringContext): number {
-  if (text(attributes, 'reduction', 'mean') !== 'mean') return 1;
-  return second.shape.slice(0, -1).reduce((product, dim) => product * dim, 1);
+function negativeLogLikelihood(context: LoweringContext, ignoredInput?: number): Value {
+  const ignored = int(context.attributes, 'ignore_index', defaultIgnored);
+  const scores = context.x[0];
+  return pickLoss(context, scores, weigh(context, [1, 2, ignoredInput], scores, ignored));
 }
 
 export const losses = lowerings({
   SoftmaxCrossEntropyLoss: (context) => crossEntropy(context),
   SoftmaxCrossEntropyLossInternal: (context) => crossEntropy(context, 3),
-  NegativeLogLikelihoodLoss: (context) => {
-    if (context.provider !== 'webgpu') return undefined;
-    const ignored = int(context.attributes, 'ignore_index', defaultIgnored);
-    return pickLoss(
-      context,
-      context.x[0],
-      weigh(context, [1, 2, undefined], context.x[0], ignored),
-    );
-  },
+  NegativeLogLikelihoodLoss: (context) =>
+    context.provider === 'webgpu' ? negativeLogLikelihood(context) : undefined,
+  NegativeLogLikelihoodLossInternal: (context) => negativeLogLikelihood(context, 3),
+  NegativeLogLikelihoodLossInternal2: (context) => negativeLogLikelihood(context, 3),
   SoftmaxCrossEntropyLossGrad: (context) => crossEntropyGrad(context),
   SoftmaxCrossEntropyLossInternalGrad: (context) => {
     const { op, has, x, y } = context;
     const gradient = op.cast(crossEntropyGrad(context, 4), y[0].type);
     return has(5) ? op.Add(gradient, op.reshape(x[5], gradient.shape)) : gradient;
-  },
-  // Labels as one-hot rows, the class axis last.
-  SoftmaxCrossEntropyGrad: (context) => {
-    const { op, x } = context;
-    const difference = op.Sub(op.Exp(x[1]), x[2]);
-    return op.Mul(difference, op.Div(op.reshape(x[0], []), rowsOf(context)));
   },
 });

@@ -160,9 +160,10 @@ export const pooling = lowerings({
     if (pool?.opType !== 'MaxPool') return byIndices(context);
     const window = poolingWindow(pool.attributes, y[0].shape);
     const onHost = provider === 'cpu' || provider === 'wasm';
-    if (onHost && liesApart(window) && y[0].type === 'float32') return unpool(context);
-    const tiling = isTiling(window);
     const columnMajor = int(pool.attributes, 'storage_order', 0) === 1;
+    if (onHost && !columnMajor && liesApart(window) && y[0].type === 'float32')
+      return unpool(context);
+    const tiling = isTiling(window);
     if (provider !== 'webgpu' && !columnMajor && !(tiling && elementCount(window.kernel) <= 4))
       return byIndices(context);
     const parts = byOffset(op, x[0], pool, window);

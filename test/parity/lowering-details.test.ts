@@ -1,0 +1,130 @@
+import { expect, test } from 'vitest';
+import { tensorOf } from '../../packages/core/src/graph/constants.js';
+import { elementCount } from '../../packages/core/src/graph/value.js';
+import { compare, expectClose, generator, int64, like, map } from '../support/compare.js';
+import { convGradient } from '../support/conv-gradient.js';
+import { runLowered } from '../support/lowering.js';
+import { runOracleNode } from '../support/ort-training.js';
+import { type Geometry, geometries, inputsFor, windowAt } from './lowering/convolution.js';
+
+// What lowered ops keep to beyond the numbers that ./lowering.test.ts compares.
+const random = generator(17);
+const { NaN: nan, POSITIVE_INFINITY: inf } = Number;
+const odd = tensorOf('float32', [-inf, -2.5, -1.5, -1, -0.5, 0, 0.5, 1.2, 1.5, 2.5, inf, nan]);
+const number = (value: number) => tensorOf('float32', [value], []);
+
+test('a gradient that is not finite stays so, even where the unit is off', async () => {
+  const { outputs } = await runLowered({
+    opType: 'ReluGrad',
+    inputs: [
+      tensorOf('float32', [Number.NaN, Number.POSITIVE_INFINITY, 2]),
+      tensorOf('float32', [0, 0, 0]),
+    ],
+    outputs: [{ type: 'float32', shape: [3] }],
+  });
+  expect([...(outputs[0]?.data ?? [])]).toEqual([Number.NaN, Number.NaN, 0]);
+});
+
+test('the definition agrees with ORT where its kernel can be trusted', async () => {
+  const geometry = geometries.find(({ attributes }) => attributes?.group === 2) as Geometry;
+  const inputs = inputsFor(geometry);
+  const window = windowAt(geometry);
+  const outputs = [like(inputs[1]), like(inputs[2]), { type: 'float32', shape: [6] } as const];
+  const { pads, strides, dilations } = window;
+  const attributes = { kernel_shape: [3, 3], pads, strides, dilations, group: 2 };
+  const found = await runOracleNode({ opType: 'ConvGrad', inputs, attributes, outputs });
+  convGradient(inputs, window, 2).forEach((wanted, i) => {
+    const own = found[i]?.data as Float32Array;
+    (wanted.data as Float32Array).forEach((value, at) => {
+      expect(own[at]).toBeCloseTo(value, 4);
+    });
+  });
+});
+
+test('makes only what is asked for', async () => {
+  const inputs = inputsFor({ x: [2, 3, 6, 6], w: [4, 3, 3, 3] });
+  const { nodes } = await runLowered({
+    opType: 'ConvGrad',
+    inputs,
+    outputs: [undefined, undefined, { type: 'float32', shape: [4] }],
+  });
+  expect(nodes.map((node) => node.opType)).toEqual(['ReduceSum']);
+});
+
+test('the bounds of a differentiated Slice must be known', async () => {
+  const dy = random(2);
+  const node = runLowered({
+    opType: 'SliceGrad',
+    inputs: [dy, int64([elementCount([4])]), int64([1]), int64([3])],
+    constants: [1],
+    outputs: [{ type: 'float32', shape: [4] }],
+  });
+  await expect(node).rejects.toThrow('depend on data');
+});
+
+test('a reduction over no axes is nothing at all', async () => {
+  const x = random(2, 3);
+  const { nodes } = await runLowered({
+    opType: 'ReduceSum',
+    inputs: [x, int64([])],
+    attributes: { noop_with_empty_axes: 1 },
+    constants: [1],
+    outputs: [like(x)],
+  });
+  expect(nodes.map((node) => node.opType)).toEqual(['Identity']);
+});
+
+// The kernels turn NaN into a bound on webgpu, and infinity into the largest number where a bound is missing.
+test.each([
+  [-1, 1],
+  [-1, undefined],
+  [undefined, 1],
+  [undefined, undefined],
+])('Clip to %s, %s keeps NaN and infinity', async (low, high) => {
+  const inputs = [odd, low === undefined ? undefined : number(low), high && number(high)];
+  const { outputs } = await runLowered({
+    opType: 'Clip',
+    inputs: inputs.map((tensor) => tensor || undefined),
+    outputs: [like(odd)],
+    provider: 'webgpu',
+  });
+  const wanted = map(odd, (v) => Math.min(Math.max(v, low ?? -inf), high ?? inf));
+  expectClose(outputs[0], wanted, 0);
+});
+
+test('what shapes alone decide is no computation', async () => {
+  const { nodes, outputs } = await runLowered({
+    opType: 'Size',
+    inputs: [random(2, 3)],
+    outputs: [{ type: 'int64', shape: [] }],
+  });
+  expect(nodes.map((node) => node.opType)).toEqual(['Identity']);
+  expect(Number(outputs[0]?.data[0])).toBe(6);
+});
+
+test('a custom op is not taken for one that is known by its name', async () => {
+  const node = { opType: 'ReluGrad', domain: 'my.ops', inputs: [random(2), random(2)] };
+  const lowered = runLowered({ ...node, outputs: [{ type: 'float32', shape: [2] }] });
+  await expect(lowered).rejects.toThrow('my.ops.ReluGrad');
+});
+
+// ORT's kernel has one running sum, which is short by 1e-5 at a million elements.
+test.each([[[512, 784]], [[1024, 1024]], [[131_074]]])(
+  'the sum of squares of [%s] keeps its digits',
+  async (dims) => {
+    const x = map(random(...dims), (v) => 1 + v * 0.1);
+    const exact = Array.from(x.data as Float32Array).reduce((sum, v) => sum + v * v, 0);
+    await compare({
+      opType: 'ReduceSumSquare',
+      inputs: [x],
+      attributes: { keepdims: 0 },
+      outputs: [{ type: 'float32', shape: [] }],
+      reference: {
+        by: 'definition',
+        because: 'its one running sum is short of digits',
+        outputs: [tensorOf('float32', [exact], [])],
+      },
+      tolerance: 2e-6,
+    });
+  },
+);
