@@ -282,6 +282,42 @@ test('a dimension that is fixed is fixed in all models', async () => {
     expect(decode(artifacts[role]).graph.inputs[0]?.shape).toEqual(['batch', 6, 8]);
 });
 
+test('a branch stays one, in artifacts that ORT trains, too', async () => {
+  const { add, weight, model } = modelWriter();
+  const h = add('MatMul', ['x', weight('w', [5, 8])]);
+  const above = add('Greater', [add('ReduceMax', [h], { keepdims: 0 }), weight('limit', [])]);
+  const branch = (opType: string) => ({
+    name: opType,
+    nodes: [
+      {
+        ...{ name: opType, opType, domain: '' },
+        ...{ inputs: [h], outputs: [`${opType}_h`], attributes: {} },
+      },
+    ],
+    inputs: [],
+    outputs: [{ name: `${opType}_h`, type: 'float32' as const }],
+    initializers: new Map(),
+    valueInfo: new Map(),
+  });
+  const chosen = add('If', [above], {
+    then_branch: branch('Tanh'),
+    else_branch: branch('Sigmoid'),
+  });
+  add('MatMul', [chosen, weight('v', [8, 3])], {}, 'y');
+  const forward = encodeModel(model(['n', 5], ['n', 3]));
+  const artifacts = await generateArtifacts(forward, { requiresGrad: ['w', 'v'], loss: 'mse' });
+  const ops = decode(artifacts.trainModel).graph.nodes.map(({ opType }) => opType);
+  expect(ops).toContain('If');
+  expect(ops).not.toContain('Select');
+  const batches = vectors(3);
+  const wanted = await byOrt(artifacts, batches);
+  const found = await byGradware(await TrainingSession.create(artifacts), batches);
+  found.losses.forEach((loss, i) => {
+    expect(loss / (wanted.losses[i] ?? Number.NaN)).toBeCloseTo(1, 4);
+  });
+  expect(found.evaluation / wanted.evaluation).toBeCloseTo(1, 4);
+});
+
 test('what is unrolled over an open dimension says which node, and what to do', async () => {
   const bytes = encodeModel(models.recurrent('time'));
   const made = generateArtifacts(bytes, {});

@@ -6,6 +6,7 @@ import type { Value } from '../../graph/value.js';
 import type { DataType, Graph, Model, Node, ValueInfo } from '../../onnx/ir.js';
 import { usedNames } from '../../onnx/names.js';
 import { nearest } from '../../options/nearest.js';
+import { sinkSelects } from '../../step/sink.js';
 import { type ForwardParts, type LaidForward, layForward } from '../forward-graph.js';
 import { inputsAt, type OpenInputs, openShape, type Sizes, trials } from './dimensions.js';
 import { generalize, type Trial } from './generalize.js';
@@ -201,7 +202,7 @@ function graphOf(
   outputs: readonly ValueInfo[],
   wanted: readonly string[],
 ): Graph {
-  const nodes = prune(all, wanted);
+  const nodes = sinkSelects(prune(all, wanted), wanted);
   const used = new Set([...nodes.flatMap(usedNames), ...wanted]);
   const initializers = new Map([...constants].filter(([name]) => used.has(name)));
   return { name: '', nodes, inputs, outputs, initializers, valueInfo: new Map() };
