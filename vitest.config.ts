@@ -11,6 +11,7 @@ export default defineConfig({
       'packages/**/src/**/*.test.ts',
       'test/**/*.test.ts',
       'bench/**/*.test.ts',
+      'fuzz/**/*.test.ts',
       'models/**/src/**/*.test.ts',
     ],
     exclude: ['**/node_modules/**', '**/dist/**'],
