@@ -22,15 +22,21 @@ export interface Progress {
   readonly properties: Readonly<Record<string, Property>>;
 }
 
+/** Where the session stands, apart from its tensors. */
+export interface CheckpointProgress {
+  read(): Progress;
+  write(next: Progress): void;
+}
+
 interface CheckpointParts {
   readonly runtime: Runtime;
   readonly source: ModelSource;
   readonly store: StateStore;
   readonly parameters: ParameterAccess;
-  readonly queue: Queue;
+  readonly queue: Pick<Queue, 'add'>;
   readonly groups: readonly ParameterGroup[];
   readonly learningRate: () => number;
-  readonly progress: { read(): Progress; write(next: Progress): void };
+  readonly progress: CheckpointProgress;
 }
 
 const momentumKey = /^optimizer\/(momentum\d+)\/(.+)$/s;

@@ -5,6 +5,7 @@ import { compileStep } from '../step/compile.js';
 import type { Feeding, Part } from '../step/program.js';
 import type { TrainingGraph } from '../step/training-graph.js';
 import { findLabels, type LabelInput } from './checks.js';
+import type { OpenDevice } from './device.js';
 import { createExecutor, type Executor } from './executor.js';
 import type { SessionParts } from './session-parts.js';
 import type { StateStore } from './state-store.js';
@@ -27,6 +28,7 @@ export function createCompiler(
   parts: SessionParts & {
     readonly store: StateStore;
     readonly live: LiveSettings;
+    readonly current: () => OpenDevice;
   },
 ): Compiler {
   const cache = new Map<string, Compiled>();
@@ -37,11 +39,12 @@ export function createCompiler(
     inputs: readonly Value[],
   ): Promise<Compiled> {
     const graph = part === 'update' ? updateGraph(parts) : await parts.source.build(inputs);
+    const { execution, sessionOptions } = parts.current();
     const labels = findLabels(graph.builder, graph.inputs);
     const program = compileStep(graph, {
       chain: parts.plan.chain,
       groups: parts.plan.groups,
-      provider: parts.provider,
+      provider: execution.provider,
       part,
       feeding,
       live: parts.live,
@@ -49,7 +52,7 @@ export function createCompiler(
       wantsMetric: parts.wantsMetric,
     });
     return {
-      executor: await createExecutor(parts.runtime, program, parts.sessionOptions, parts.store),
+      executor: await createExecutor(parts.runtime, program, sessionOptions, parts.store),
       labels,
     };
   }

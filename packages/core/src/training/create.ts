@@ -11,9 +11,9 @@ import type { Setting } from '../schedules/schedule.js';
 import type { TrainingOptions, TrainingSession } from './api.js';
 import { checkPlugins, checkTrainingOptions } from './check-options.js';
 import { optimizerTensors } from './checkpointing.js';
+import { type OpenDevice, openDevice } from './device.js';
 import { planTraining, stateByGroup } from './groups.js';
 import { loadSource, type Trainable } from './load.js';
-import { chooseProvider } from './providers.js';
 import { createSession } from './session.js';
 import type { ModelSource } from './source.js';
 
@@ -25,10 +25,6 @@ export interface Registered {
   readonly schedule: Setting | undefined;
   readonly warn: (message: string) => void;
 }
-
-/** Threads that wait for work spin for this long before they sleep. On an idle machine nothing is lost against ONNX
- *  Runtime's own, longer time; on a busy one steps take two thirds of the time, as the others get on. */
-const briefSpinning = { session: { intra_op: { spin_duration_us: '50' } } };
 
 /** Loads a model, lays out the chain and opens a session.
  *  @throws GradwareError for anything that cannot work, before anything is trained */
@@ -44,12 +40,12 @@ export async function createTrainingSession(
     throw new GradwareError('ABORTED', 'Stopped on request', { cause: signal.reason });
   const source = await loadSource(runtime.files, given, options, createShapeOracle(runtime));
   requireMemory(runtime, source);
-  const execution = await chooseProvider(
-    runtime,
-    (options.executionProviders ?? [runtime.defaultProvider]).map((entry) =>
-      typeof entry === 'string' ? entry : entry.name,
-    ),
+  const wanted = (options.executionProviders ?? [runtime.defaultProvider]).map((entry) =>
+    typeof entry === 'string' ? entry : entry.name,
   );
+  const reopen = () => openDevice(runtime, wanted, options.session);
+  const device = await reopen();
+  requireLimits(device, source);
   const optimizer = options.optimizer ?? registered.optimizer ?? source.optimizer ?? adamw();
   const plugins = [...registered.plugins, ...(options.plugins ?? [])];
   checkPlugins(plugins);
@@ -57,7 +53,7 @@ export async function createTrainingSession(
   const warnings = [
     ...source.warnings,
     ...plan.warnings,
-    ...execution.refused.map((reason) => `A provider does not work here: ${reason}`),
+    ...device.execution.refused.map((reason) => `A provider does not work here: ${reason}`),
   ];
   for (const warning of warnings) registered.warn(warning);
   return createSession({
@@ -69,17 +65,10 @@ export async function createTrainingSession(
       registered.schedule ??
       source.defaultLearningRate ??
       optimizer.defaultLearningRate,
-    provider: execution.provider,
-    execution,
+    device,
+    reopen,
     seed,
     wantsMetric: metricFilter(options.metrics),
-    sessionOptions: {
-      // What goes wrong is thrown; ONNX Runtime's own lines would only say it twice.
-      logSeverityLevel: 4,
-      ...(runtime.name === 'onnxruntime-node' ? { extra: briefSpinning } : {}),
-      ...options.session,
-      executionProviders: [execution.provider],
-    },
     warnings,
     initialState: stateByGroup(
       optimizerTensors(source.optimizerState),
@@ -112,6 +101,23 @@ function requireMemory(runtime: Runtime, { parameters, trainable }: ModelSource)
     `Training ${gib(bytes)} of weights takes about ${gib(needed)}, and ${gib(available)} are free`,
     { remedy: 'Freeze some of the parameters (frozenParams), or use a machine with more memory.' },
   );
+}
+
+/** @throws GradwareError UNSUPPORTED for a parameter that the device has no room for in one piece */
+function requireLimits(
+  { execution, limits: { largestTensor = Number.POSITIVE_INFINITY } }: OpenDevice,
+  { parameters }: ModelSource,
+): void {
+  const mib = (count: number) => `${(count / 2 ** 20).toFixed(0)} MiB`;
+  for (const [name, { type, dims }] of parameters) {
+    const bytes = byteLength(type, dims);
+    if (bytes <= largestTensor) continue;
+    throw new GradwareError(
+      'UNSUPPORTED',
+      `The parameter "${name}" takes ${mib(bytes)}, and ${execution.provider} has room for ${mib(largestTensor)} in one piece`,
+      { remedy: 'Train on another provider (wasm, cpu), or with a smaller model.' },
+    );
+  }
 }
 
 function metricFilter(wanted: TrainingOptions['metrics']): (name: string) => boolean {

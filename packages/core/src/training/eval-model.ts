@@ -1,11 +1,12 @@
 import type { InferenceSession, Tensor } from 'onnxruntime-common';
-import { GradwareError } from '../errors.js';
 import { encodeModel } from '../onnx/encode-model.js';
 import type { ValueInfo } from '../onnx/ir.js';
 import type { Runtime, SessionOptions } from '../runtime/runtime.js';
 import { fromTensor } from '../runtime/tensors.js';
 import type { Feeds } from './api.js';
 import { checkFeeds, checkLabels, findLabels, type LabelInput } from './checks.js';
+import type { OpenDevice } from './device.js';
+import { runtimeFailure } from './failures.js';
 import type { ParameterAccess } from './parameters.js';
 import type { ModelSource } from './source.js';
 
@@ -25,11 +26,17 @@ interface Opened {
 
 const kept = 4;
 
+/** Where evaluations run, and how parameters get there. */
+interface EvaluationPlace {
+  readonly device: () => OpenDevice;
+  toDevice(keys: Iterable<string>): Promise<void>;
+}
+
 export function createEvaluation(
   runtime: Runtime,
   source: ModelSource,
   parameters: ParameterAccess,
-  options: SessionOptions,
+  { device, toDevice }: EvaluationPlace,
 ): Evaluation {
   const cache = new Map<string, Opened>();
   let labels: readonly LabelInput[] | undefined;
@@ -51,7 +58,7 @@ export function createEvaluation(
     const values = source.evaluationIsDynamic ? [] : checkFeeds(feeds, source.inputs);
     const { model, inputs, outputs } = await source.evaluation(values);
     const opened: Opened = {
-      session: await openSession(runtime, encodeModel(model), options),
+      session: await openSession(runtime, encodeModel(model), device().sessionOptions),
       inputs: model.graph.inputs.filter(({ name }) => inputs.includes(name)),
       parameters: model.graph.inputs
         .map(({ name }) => name)
@@ -74,15 +81,13 @@ export function createEvaluation(
       labels ??= await labelsIn(feeds);
       checkLabels(labels, feeds);
       const all: Record<string, Tensor> = { ...feeds };
-      for (const name of wanted) all[name] = parameters.get(name);
+      await toDevice(wanted.map((name) => parameters.keys.get(name) ?? name));
+      for (const name of wanted) all[name] = parameters.feed(name);
       try {
         const results = await session.run(all);
         return Object.fromEntries(outputs.map((name) => [name, results[name] as Tensor]));
       } catch (cause) {
-        const reason = cause instanceof Error ? cause.message : String(cause);
-        throw new GradwareError('RUNTIME', `ONNX Runtime failed in an evaluation: ${reason}`, {
-          cause,
-        });
+        throw runtimeFailure('ONNX Runtime failed in an evaluation', cause);
       }
     },
     export(outputs) {
@@ -107,9 +112,6 @@ async function openSession(
   try {
     return await runtime.InferenceSession.create(model, options);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new GradwareError('RUNTIME', `ONNX Runtime refuses the evaluation model: ${reason}`, {
-      cause,
-    });
+    throw runtimeFailure('ONNX Runtime refuses the evaluation model', cause);
   }
 }

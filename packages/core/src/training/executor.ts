@@ -5,8 +5,9 @@ import type { DataType } from '../onnx/ir.js';
 import type { Runtime, SessionOptions } from '../runtime/runtime.js';
 import { toTensor } from '../runtime/tensors.js';
 import { names, type Stage, type StepProgram } from '../step/program.js';
+import { runtimeFailure } from './failures.js';
 import { visitHost } from './host.js';
-import type { StateStore } from './state-store.js';
+import { dispose, type StateStore } from './state-store.js';
 
 type Tensors = Record<string, Tensor>;
 
@@ -17,8 +18,8 @@ export interface Run {
   readonly seed: number;
   /** User inputs under the names that the program gives them. */
   readonly feeds: Readonly<Tensors>;
-  /** All by name; those that the program changes are taken from the store. */
-  readonly parameters: ReadonlyMap<string, Tensor>;
+  /** The keys of all parameters in the store, by name. */
+  readonly parameters: ReadonlyMap<string, string>;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -45,8 +46,10 @@ export async function createExecutor(
   const releaseAll = async () => {
     for (const session of sessions) await session.release();
   };
+  const resident = residentOutputs(program, store);
   try {
-    for (const stage of program.stages) sessions.push(await openStage(runtime, stage, options));
+    for (const stage of program.stages)
+      sessions.push(await openStage(runtime, stage, options, resident));
   } catch (error) {
     await releaseAll();
     throw error;
@@ -56,12 +59,17 @@ export async function createExecutor(
   );
   const isLoop = program.feeding !== 'single';
 
-  function feedsOf(run: Run): Tensors {
-    const feeds: Tensors = { ...Object.fromEntries(run.parameters), ...run.feeds };
-    for (const spec of program.states) {
-      const tensor = store.demand(spec);
-      feeds[spec.value.name] = tensor;
-      feeds[names.initial(spec.value.name)] = tensor;
+  async function feedsOf(run: Run): Promise<Tensors> {
+    for (const spec of program.states) store.demand(spec);
+    const frozen = program.frozen.flatMap(({ name }) => run.parameters.get(name) ?? []);
+    await store.toDevice([...program.states.map(({ key }) => key), ...frozen]);
+    const feeds: Tensors = {};
+    for (const [name, key] of run.parameters) feeds[name] = store.feed(key) as Tensor;
+    Object.assign(feeds, run.feeds);
+    for (const { key, value } of program.states) {
+      const tensor = store.feed(key) as Tensor;
+      feeds[value.name] = tensor;
+      feeds[names.initial(value.name)] = tensor;
     }
     for (const { value, at } of program.scalars) {
       const numbers = Array.from({ length: run.count }, (_, i) => at(run.from + i));
@@ -79,17 +87,26 @@ export async function createExecutor(
   return {
     program,
     async run(run) {
-      const known = feedsOf(run);
+      const known = await feedsOf(run);
       const hostMetrics: Record<string, number> = {};
-      for (const [i, stage] of program.stages.entries()) {
-        for (const host of stage.hosts)
-          Object.assign(hostMetrics, await visitHost(runtime, program, host, known, run, store));
-        Object.assign(known, await runStage(sessions[i] as InferenceSession, stage, known));
+      const made: Tensor[] = [];
+      try {
+        for (const [i, stage] of program.stages.entries()) {
+          for (const host of stage.hosts)
+            Object.assign(hostMetrics, await visitHost(runtime, program, host, known, run, store));
+          const results = await runStage(sessions[i] as InferenceSession, stage, known);
+          made.push(...Object.values(results));
+          Object.assign(known, results);
+        }
+      } catch (error) {
+        made.forEach(dispose);
+        throw error;
       }
-      for (const { key, value, next } of changed) {
+      const next = changed.flatMap(({ key, value, next }) => {
         const tensor = known[isLoop ? names.final(value.name) : next];
-        if (tensor !== undefined) store.set(key, tensor);
-      }
+        return tensor === undefined ? [] : [[key, tensor] as const];
+      });
+      store.commit(new Map(next));
       return { values: known, hostMetrics };
     },
     release: releaseAll,
@@ -100,16 +117,36 @@ function scalar(runtime: Runtime, type: DataType, value: number): Tensor {
   return toTensor(runtime.Tensor, tensorOf(type, [value], []));
 }
 
+/** Outputs that stay on the device: state that the host has no use for before the next step. */
+function residentOutputs(program: StepProgram, store: StateStore): ReadonlySet<string> {
+  if (program.feeding !== 'single') return new Set();
+  const { loss, dropped, metrics, outputs, stops, stages } = program;
+  const read = new Set([
+    ...[loss, dropped, ...metrics.values(), ...outputs, ...stops.map(({ name }) => name)],
+    ...stages.flatMap(({ hosts }) => hosts.flatMap(({ inputs }) => inputs)),
+  ]);
+  return new Set(
+    program.states.flatMap(({ value, next }) =>
+      next === undefined || read.has(next) || !store.resides(value) ? [] : [next],
+    ),
+  );
+}
+
 async function openStage(
   runtime: Runtime,
   stage: Stage,
   options: SessionOptions,
+  resident: ReadonlySet<string>,
 ): Promise<InferenceSession> {
+  const stays = stage.outputs.filter((name) => resident.has(name));
+  const location = Object.fromEntries(stays.map((name) => [name, 'gpu-buffer' as const]));
   try {
-    return await runtime.InferenceSession.create(stage.model, options);
+    return await runtime.InferenceSession.create(stage.model, {
+      ...options,
+      ...(stays.length > 0 && { preferredOutputLocation: location }),
+    });
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new GradwareError('RUNTIME', `ONNX Runtime refuses the step graph: ${reason}`, { cause });
+    throw runtimeFailure('ONNX Runtime refuses the step graph', cause);
   }
 }
 
@@ -124,7 +161,6 @@ async function runStage(session: InferenceSession, stage: Stage, known: Tensors)
   try {
     return (await session.run(feeds)) as Tensors;
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new GradwareError('RUNTIME', `ONNX Runtime failed in a step: ${reason}`, { cause });
+    throw runtimeFailure('ONNX Runtime failed in a step', cause);
   }
 }

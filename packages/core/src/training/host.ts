@@ -73,13 +73,8 @@ function hostState(
   init: number,
 ): Float32Array {
   const value = { name: key, type: 'float32' as const, shape: [length] };
-  const tensor = store.demand({
-    key,
-    value,
-    next: key,
-    init: () => filled('float32', [length], init),
-  });
-  const { data } = fromTensor(tensor);
+  store.demand({ key, value, next: key, init: () => filled('float32', [length], init) });
+  const { data } = fromTensor(store.get(key) as Tensor);
   if (!(data instanceof Float32Array))
     throw new GradwareError('PLUGIN_CONTRACT', `State ${key} is not float32`);
   store.set(key, toTensor(runtime.Tensor, { type: 'float32', data, dims: [length] }));

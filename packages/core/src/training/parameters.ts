@@ -13,8 +13,13 @@ import type { StateStore } from './state-store.js';
 export interface ParameterAccess {
   /** Puts the first values into the store. */
   initialise(): void;
+  /** The keys in the store, by name. */
+  readonly keys: ReadonlyMap<string, string>;
+  /** The tensor where it is, to be fed to a run. */
+  feed(name: string): Tensor;
   /** @throws GradwareError INVALID_CHECKPOINT while a nominal checkpoint has no values yet */
   demandValues(): void;
+  /** The tensor on the host, to which it has to have been brought. */
   get(name: string): Tensor;
   set(name: string, value: Tensor | TensorData): void;
   /** Sets several that are known to fit. */
@@ -48,15 +53,19 @@ export function parameterAccess(
     });
   }
 
-  function get(name: string): Tensor {
+  function demand(name: string): string {
     const initial = specOf(name);
-    return store.demand({
-      key: keyOf(name),
+    const key = keyOf(name);
+    store.demand({
+      key,
       value: { name, type: initial.type, shape: initial.dims },
       init: () => initial,
       next: undefined,
     });
+    return key;
   }
+
+  const get = (name: string) => store.get(demand(name)) as Tensor;
 
   function chosen(trainableOnly: boolean): readonly string[] {
     return [...source.parameters.keys()].filter((name) => !trainableOnly || trainable.has(name));
@@ -83,8 +92,10 @@ export function parameterAccess(
 
   return {
     initialise() {
-      for (const name of source.parameters.keys()) get(name);
+      for (const name of source.parameters.keys()) demand(name);
     },
+    keys: new Map([...source.parameters.keys()].map((name) => [name, keyOf(name)])),
+    feed: (name) => store.feed(demand(name)) as Tensor,
     demandValues() {
       if (!nominal) return;
       throw new GradwareError(

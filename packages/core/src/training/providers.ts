@@ -27,7 +27,7 @@ const remedies: Readonly<Record<Provider, string>> = {
 export async function chooseProvider(
   runtime: Runtime,
   wanted: readonly (Provider | 'auto')[],
-): Promise<Execution> {
+): Promise<{ readonly execution: Execution; readonly limits: Device }> {
   const candidates = wanted.flatMap((name) =>
     name === 'auto' ? preference[runtime.name] : [name],
   );
@@ -47,7 +47,8 @@ export async function chooseProvider(
       refused.push(`${provider}: ${messageOf(cause).split('\n')[0]}`);
       continue;
     }
-    return describe(provider, await runtime.device(provider), refused);
+    const limits = await runtime.device(provider);
+    return { execution: describe(provider, limits, refused), limits };
   }
   const remedy = candidates.map((provider) => remedies[provider]).join(' ');
   throw new GradwareError('RUNTIME', `No execution provider works: ${refused.join('; ')}`, {

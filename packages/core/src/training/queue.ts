@@ -42,6 +42,14 @@ export function createQueue(): Queue {
   };
 }
 
+/** The same queue, each task inside of `guard`. */
+export function throughGuard(
+  { add }: Pick<Queue, 'add'>,
+  guard: <Result>(task: () => Promise<Result>) => Promise<Result>,
+): Pick<Queue, 'add'> {
+  return { add: (task, signal) => add(() => guard(task), signal) };
+}
+
 function refuseAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted)
     throw new GradwareError('ABORTED', 'Stopped on request', { cause: signal.reason });

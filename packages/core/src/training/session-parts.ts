@@ -1,8 +1,7 @@
-import type { Provider } from '../lowering/rule.js';
 import type { TensorData } from '../onnx/ir.js';
-import type { Runtime, SessionOptions } from '../runtime/runtime.js';
+import type { Runtime } from '../runtime/runtime.js';
 import type { Setting } from '../schedules/schedule.js';
-import type { Execution } from './api.js';
+import type { OpenDevice } from './device.js';
 import type { TrainingPlan } from './groups.js';
 import type { ModelSource } from './source.js';
 
@@ -12,11 +11,12 @@ export interface SessionParts {
   readonly source: ModelSource;
   readonly plan: TrainingPlan;
   readonly learningRate: Setting;
-  readonly provider: Provider;
-  readonly execution: Execution;
+  /** What it runs on at first. */
+  readonly device: OpenDevice;
+  /** Opens a device anew, after one was lost. */
+  readonly reopen: () => Promise<OpenDevice>;
   readonly seed: number;
   readonly wantsMetric: (name: string) => boolean;
-  readonly sessionOptions: SessionOptions;
   readonly warnings: readonly string[];
   /** State of the optimizer that came with the artifacts, by key. */
   readonly initialState: ReadonlyMap<string, TensorData>;

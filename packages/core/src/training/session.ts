@@ -9,14 +9,15 @@ import { fromTensor, toTensor } from '../runtime/tensors.js';
 import { valueAt } from '../schedules/schedule.js';
 import { names, type Part, type StepProgram } from '../step/program.js';
 import type { Feeds, Rows, StepResult, StepsResult, TrainingSession } from './api.js';
-import { checkpointing } from './checkpointing.js';
+import { type CheckpointProgress, checkpointing } from './checkpointing.js';
 import { checkFeeds, checkLabels } from './checks.js';
 import { createCompiler } from './compiler.js';
 import { createEvaluation } from './eval-model.js';
 import type { RunResult } from './executor.js';
 import { fetched, readFetches } from './fetches.js';
+import { createLifeline } from './lifeline.js';
 import { parameterAccess } from './parameters.js';
-import { createQueue } from './queue.js';
+import { createQueue, throughGuard } from './queue.js';
 import type { SessionParts } from './session-parts.js';
 import { createSettings } from './settings.js';
 import { batchDims, checkRows, isRows, rowFeeds, stackBatches, takeRows } from './stack.js';
@@ -30,15 +31,20 @@ interface Ran {
 
 /** A session over a model that is loaded and a chain that is laid out. */
 export function createSession(parts: SessionParts): TrainingSession {
-  const { runtime, source, plan, provider } = parts;
+  const { runtime, source, plan } = parts;
+  let { device } = parts;
+  const current = () => device;
   const live: LiveSettings = new Map([
     ['learningRate', { setting: parts.learningRate, kind: nonNegative }],
   ]);
-  const store = createStateStore(runtime);
+  const store = createStateStore(runtime, () => device.transfer);
   const queue = createQueue();
   const parameters = parameterAccess(runtime, source, store);
-  const compiler = createCompiler({ ...parts, store, live });
-  const evaluation = createEvaluation(runtime, source, parameters, parts.sessionOptions);
+  const compiler = createCompiler({ ...parts, store, live, current });
+  const evaluation = createEvaluation(runtime, source, parameters, {
+    device: current,
+    toDevice: store.toDevice,
+  });
   const settings = createSettings(live, plan);
   let step = 0;
   let seed = parts.seed;
@@ -47,12 +53,39 @@ export function createSession(parts: SessionParts): TrainingSession {
   let microBatch = 0;
   let metadata: Readonly<Record<string, string>> = {};
   let properties: Readonly<Record<string, Property>> = Object.fromEntries(source.properties ?? []);
+  const progress: CheckpointProgress = {
+    read: () => ({ step, seed, metadata, properties }),
+    write: (next) => {
+      ({ step, seed, metadata, properties } = next);
+      accumulating = false;
+      microBatch = 0;
+    },
+  };
   store.restore(parts.initialState);
   parameters.initialise();
+  const lifeline = createLifeline({
+    device: current,
+    store,
+    progress,
+    reopen: async () => {
+      device = await parts.reopen();
+    },
+    abandon: async () => {
+      await Promise.allSettled([compiler.release(), evaluation.release()]);
+    },
+  });
+  const onDevice = throughGuard(queue, lifeline.guard);
+  /** For what works with state on the host. */
+  const onHost = throughGuard(onDevice, async (task) => {
+    await store.toHost();
+    const result = await task();
+    lifeline.note();
+    return result;
+  });
 
   /** Where the host must look in between, every step is a run of its own. */
-  const loops =
-    provider !== 'webgpu' &&
+  const loops = () =>
+    device.execution.provider !== 'webgpu' &&
     [plan.chain, ...plan.groups.map(({ chain }) => chain)].every(({ plugins }) =>
       plugins.every((plugin) => !worksOnHost(plugin)),
     );
@@ -75,7 +108,7 @@ export function createSession(parts: SessionParts): TrainingSession {
       count,
       seed: part === 'backward' ? (seed + Math.imul(microBatch, 0x9e3779b9)) >>> 0 : seed,
       feeds,
-      parameters: parameters.all(),
+      parameters: parameters.keys,
       signal,
     });
     return { program: compiled.executor.program, result };
@@ -211,7 +244,7 @@ export function createSession(parts: SessionParts): TrainingSession {
     for (const chunk of chunks) {
       signal?.throwIfAborted();
       const count = isRows(chunk) ? chunk.rows.length : chunk.length;
-      results.push(await (loops ? looped(chunk, count, signal) : oneByOne(chunk, signal)));
+      results.push(await (loops() ? looped(chunk, count, signal) : oneByOne(chunk, signal)));
     }
     return joined(results);
   }
@@ -222,8 +255,12 @@ export function createSession(parts: SessionParts): TrainingSession {
     trainingOutputNames: source.outputNames,
     evalInputNames: source.evalInputs,
     evalOutputNames: source.evalOutputs,
-    provider,
-    execution: parts.execution,
+    get provider() {
+      return device.execution.provider;
+    },
+    get execution() {
+      return device.execution;
+    },
     warnings: parts.warnings,
     trainableNames: source.trainable,
     frozenNames: [...source.frozen, ...source.statistics],
@@ -243,12 +280,12 @@ export function createSession(parts: SessionParts): TrainingSession {
     get metadata() {
       return metadata;
     },
-    step: (batch, options) => queue.add(() => single(batch, options?.signal), options?.signal),
-    steps: (given, options) => queue.add(() => many(given, options?.signal), options?.signal),
+    step: (batch, options) => onDevice.add(() => single(batch, options?.signal), options?.signal),
+    steps: (given, options) => onDevice.add(() => many(given, options?.signal), options?.signal),
     runTrainStep: async (feeds, fetches, options) => {
       const asked = readFetches(fetches, options, source.outputNames);
       const { signal } = asked;
-      return queue.add(async () => {
+      return onDevice.add(async () => {
         const resets = toTensor(runtime.Tensor, {
           type: 'bool',
           data: Uint8Array.of(accumulating ? 0 : 1),
@@ -272,10 +309,10 @@ export function createSession(parts: SessionParts): TrainingSession {
       }, signal);
     },
     runOptimizerStep: (options) =>
-      queue.add(async () => {
+      onDevice.add(async () => {
         const gradients: Record<string, Tensor> = {};
         for (const key of source.trainable.map((name) => `gradient/${name}`)) {
-          const tensor = store.get(key);
+          const tensor = store.feed(key);
           if (tensor === undefined)
             throw new GradwareError('INVALID_OPTION', 'There are no gradients yet', {
               remedy: 'Call runTrainStep first.',
@@ -289,7 +326,7 @@ export function createSession(parts: SessionParts): TrainingSession {
       }, options?.signal),
     runEvalStep: async (feeds, fetches, options) => {
       const asked = readFetches(fetches, options, source.evalOutputs);
-      return queue.add(async () => {
+      return onDevice.add(async () => {
         parameters.demandValues();
         return fetched(await evaluation.run(feeds), asked);
       }, asked.signal);
@@ -299,46 +336,43 @@ export function createSession(parts: SessionParts): TrainingSession {
         accumulating = false;
       }),
     gradients: () =>
-      queue.add(
-        async () =>
-          new Map(
-            source.trainable.flatMap((name) => {
-              const tensor = store.get(`gradient/${name}`);
-              return tensor === undefined ? [] : [[name, copyOf(runtime, tensor)] as const];
-            }),
-          ),
-      ),
+      onDevice.add(async () => {
+        const keys = new Map(source.trainable.map((name) => [name, `gradient/${name}`]));
+        const known = [...keys].filter(([, key]) => store.has(key));
+        await store.toHost(known.map(([, key]) => key));
+        return new Map(
+          known.map(([name, key]) => [name, copyOf(runtime, store.get(key) as Tensor)] as const),
+        );
+      }),
     getParametersSize: async (trainableOnly = true) => parameters.size(trainableOnly),
     getContiguousParameters: (trainableOnly = true) =>
-      queue.add(async () => parameters.contiguous(trainableOnly)),
+      onHost.add(async () => parameters.contiguous(trainableOnly)),
     loadParametersBuffer: (buffer, trainableOnly = true) =>
-      queue.add(async () => parameters.load(buffer, trainableOnly)),
-    getParameter: (name) => queue.add(async () => copyOf(runtime, parameters.get(name))),
-    setParameter: (name, value) => queue.add(async () => parameters.set(name, value)),
-    exportModel: (options) => queue.add(async () => evaluation.export(options?.outputs)),
-    ...weightAccess({ runtime, source, parameters, queue }),
+      onHost.add(async () => parameters.load(buffer, trainableOnly)),
+    getParameter: (name) =>
+      onDevice.add(async () => {
+        await store.toHost([parameters.keys.get(name) ?? name]);
+        return copyOf(runtime, parameters.get(name));
+      }),
+    setParameter: (name, value) => onHost.add(async () => parameters.set(name, value)),
+    exportModel: (options) => onHost.add(async () => evaluation.export(options?.outputs)),
+    ...weightAccess({ runtime, source, parameters, queue: onHost }),
     ...checkpointing({
       runtime,
       source,
       store,
       parameters,
-      queue,
+      queue: onHost,
       groups: plan.groups,
       learningRate: () => valueAt(settings.get('learningRate'), step),
-      progress: {
-        read: () => ({ step, seed, metadata, properties }),
-        write: (next) => {
-          ({ step, seed, metadata, properties } = next);
-          accumulating = false;
-          microBatch = 0;
-        },
-      },
+      progress,
     }),
     release: () =>
       queue.close(async () => {
         await compiler.release();
         await evaluation.release();
         store.clear();
+        await device.transfer?.release();
       }),
   };
 }

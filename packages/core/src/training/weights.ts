@@ -17,7 +17,7 @@ interface WeightParts {
   readonly runtime: Runtime;
   readonly source: ModelSource;
   readonly parameters: ParameterAccess;
-  readonly queue: Queue;
+  readonly queue: Pick<Queue, 'add'>;
 }
 
 /** What tools of the PyTorch world look for before they read a safetensors file. */
