@@ -70,6 +70,7 @@ function onEvent(event: WorkerEvent): void {
       return;
     case 'epoch':
       lastEpoch.value = event.point;
+      epoch.value = event.point.epoch + 1;
       curves.addEpoch(event.point);
       drawn.value++;
       return;

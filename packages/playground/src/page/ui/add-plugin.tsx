@@ -58,6 +58,8 @@ export function AddPlugin({ onAdd }: { readonly onAdd: (choice: PluginChoice) =>
   const found = catalogue.value.plugins.filter(({ name, description, role }) =>
     `${name} ${description} ${role}`.toLowerCase().includes(wanted),
   );
+  // What Enter takes.
+  const [best = found[0]] = found.filter(({ name }) => name.includes(wanted));
   const add = (description: PluginDescription) => {
     dialog.current?.close();
     announce(`${description.name} added at the end of the chain`);
@@ -81,8 +83,7 @@ export function AddPlugin({ onAdd }: { readonly onAdd: (choice: PluginChoice) =>
           class="search"
           onSubmit={(event) => {
             event.preventDefault();
-            const [first] = found;
-            if (first !== undefined) add(first);
+            if (best !== undefined) add(best);
           }}
         >
           <input
@@ -109,7 +110,7 @@ export function AddPlugin({ onAdd }: { readonly onAdd: (choice: PluginChoice) =>
               <h3>{title}</h3>
               <ul>
                 {members.map((one) => (
-                  <li key={one.name}>
+                  <li key={one.name} data-best={wanted !== '' && one === best}>
                     <button type="button" onClick={() => add(one)}>
                       <strong>{one.name}</strong>
                       <span>{one.description}</span>

@@ -96,7 +96,7 @@ export function Charts() {
   // Read so that the figures are shown anew.
   void drawn.value;
   const point = lastEpoch.value;
-  const norms = `${short(curves.before.at(-1))} → ${short(curves.after.at(-1))}`;
+  const norms = `${short(curves.before.at(-1), 2)} → ${short(curves.after.at(-1), 2)}`;
   return (
     <div class="charts">
       <Chart

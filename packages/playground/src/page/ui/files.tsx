@@ -44,17 +44,19 @@ export function Files() {
         <button
           type="button"
           disabled={!ready}
+          title="The trained model as .onnx"
           onClick={() =>
             attempt(async () => {
               download(await worker.exportModel());
             })
           }
         >
-          <Icon name="download" /> Model (.onnx)
+          <Icon name="download" /> Model
         </button>
         <button
           type="button"
           disabled={!ready}
+          title="Weights and all other state, to go on from in Node or here"
           onClick={() =>
             attempt(async () => {
               download(await worker.exportCheckpoint());

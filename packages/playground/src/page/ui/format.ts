@@ -1,14 +1,14 @@
 import type { OptionValue } from '../../shared/catalogue.js';
 
 /** A number as short as it stays readable: 0.00123, 12.3, 1.2e-7. */
-export function short(value: number | null | undefined): string {
+export function short(value: number | null | undefined, digits = 3): string {
   if (value === null || value === undefined || Number.isNaN(value)) return '–';
   if (value === 0) return '0';
   const magnitude = Math.abs(value);
   if (magnitude === Number.POSITIVE_INFINITY) return value > 0 ? '∞' : '−∞';
-  if (magnitude >= 1e5 || magnitude < 1e-3) return value.toExponential(1);
+  if (magnitude >= 10 ** (digits + 2) || magnitude < 1e-3) return value.toExponential(1);
   return value
-    .toPrecision(3)
+    .toPrecision(digits)
     .replace(/(\.\d*?)0+$/, '$1')
     .replace(/\.$/, '');
 }

@@ -1,5 +1,5 @@
 import { useSignal } from '@preact/signals';
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import type { Point, Stroke } from '../digits/rasterize.js';
 import { example, strokes } from '../drawing.js';
 import { colorOf, theme } from '../theme.js';
@@ -64,7 +64,7 @@ export function Pad() {
     focused.value ? pen.value : undefined,
     example.value,
   ];
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (canvas.current !== null) paint(canvas.current, drawing, cursor);
   }, [drawing, cursor, shown, look]);
 

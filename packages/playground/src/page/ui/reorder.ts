@@ -34,9 +34,10 @@ export function useReorder(
       const height = own.height + 12;
       const onMove = (moved: PointerEvent) => {
         const by = moved.clientY - begin;
-        const middle = own.top + own.height / 2 + by;
+        // The edge that goes ahead: an open item is much higher than a closed one.
+        const edge = by < 0 ? own.top + by : own.bottom + by;
         const others = items.filter((_, i) => i !== from);
-        const to = others.filter((item) => item.top + item.height / 2 < middle).length;
+        const to = others.filter((item) => item.top + item.height / 2 < edge).length;
         dragged.value = { from, to, by, height };
       };
       const onEnd = (ended: PointerEvent) => {
