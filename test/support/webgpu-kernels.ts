@@ -1,5 +1,5 @@
 import type { GraphBuilder } from '../../packages/core/src/graph/builder.js';
-import type { TensorType } from '../../packages/core/src/graph/value.js';
+import { int, type TensorType } from '../../packages/core/src/graph/value.js';
 import type { DataType, Node } from '../../packages/core/src/onnx/ir.js';
 
 /** Ops of opset 21 that onnxruntime-node 1.30's WebGPU provider ran itself, in a session without fallback, with the
@@ -16,6 +16,12 @@ const kernels = new Set(
   Split Sqrt Squeeze Sub Tan Tanh ThresholdedRelu Tile TopK Transpose Trilu Unsqueeze Where`.split(
     /\s+/,
   ),
+);
+
+/** Those of them that are ORT's own. */
+const contrib = new Set(
+  `BiasGelu FastGelu FusedConv Gelu MultiHeadAttention QuickGelu RotaryEmbedding SkipLayerNormalization
+  SkipSimplifiedLayerNormalization`.split(/\s+/),
 );
 
 /** Types of no shader. */
@@ -41,6 +47,8 @@ const refused: Readonly<Record<string, readonly [place: number, ...types: readon
 /** Inputs and outputs together may be 8 storage buffers. */
 const largestSplit = 7;
 
+const rankOf = (type: TensorType | undefined) => type?.shape.length ?? 0;
+
 type TypeOf = (name: string) => TensorType | undefined;
 
 /** Forms of ops that have a kernel, which cannot do them. */
@@ -48,16 +56,30 @@ const beyondKernels: Readonly<Record<string, (node: Node, typeOf: TypeOf) => str
   {
     BatchNormalization: ({ attributes: { training_mode } }) =>
       training_mode?.type === 'int' && training_mode.value === 1 ? 'in training' : undefined,
-    ConvTranspose: ({ inputs }, typeOf) =>
-      (typeOf(inputs[0] ?? '')?.shape.length ?? 0) > 4 ? 'in 3-D' : undefined,
-    MaxPool: ({ outputs }) => ((outputs[1] ?? '') === '' ? undefined : 'with Indices'),
+    Conv: ({ inputs, attributes }, typeOf) =>
+      rankOf(typeOf(inputs[0] ?? '')) > 4 && int(attributes, 'group', 1) > 1
+        ? 'of groups in 3-D'
+        : undefined,
+    ConvTranspose: ({ inputs, attributes }, typeOf) => {
+      const [x, w] = inputs.map(typeOf);
+      if (rankOf(x) > 4) return 'in 3-D';
+      // Not refused but wrong, as a software adapter of Chromium shows.
+      const group = int(attributes, 'group', 1);
+      return group > 1 && w?.shape[1] === 1 && x?.shape[1] !== group
+        ? 'of one output and several inputs a group'
+        : undefined;
+    },
+    MaxPool: ({ outputs, attributes: { storage_order } }) => {
+      if ((outputs[1] ?? '') !== '') return 'with Indices';
+      return storage_order?.type === 'int' && storage_order.value === 1 ? 'by columns' : undefined;
+    },
     Split: ({ outputs }) => (outputs.length > largestSplit ? `into ${outputs.length}` : undefined),
   };
 
 /** What the provider would leave to the CPU, or refuse; undefined for what it runs. */
 function leftToCpu(node: Node, typeOf: TypeOf): string | undefined {
-  const { opType } = node;
-  if (!kernels.has(opType)) return opType;
+  const { opType, domain } = node;
+  if (!(domain === '' ? kernels : contrib).has(opType)) return opType;
   const beyond = Object.hasOwn(beyondKernels, opType)
     ? beyondKernels[opType]?.(node, typeOf)
     : undefined;

@@ -8,7 +8,7 @@ import { pooling } from './pooling.js';
 import { recurrent } from './recurrent.js';
 import { resize } from './resize.js';
 import { accumulators, quantized, shapes } from './shapes.js';
-import { standardOps } from './standard.js';
+import { forwardConvolutions, standardOps } from './standard.js';
 
 /** All cases of lowered ops, by family: each is compared with ORT's own kernel, and makes docs/OPERATORS.md. */
 export const loweringFamilies: Readonly<Record<string, readonly LoweringCase[]>> = {
@@ -23,6 +23,7 @@ export const loweringFamilies: Readonly<Record<string, readonly LoweringCase[]>>
   recurrent,
   resize,
   shapes,
+  forwardConvolutions,
   standardOps,
 };
 

@@ -56,3 +56,29 @@ export const standardOps: readonly LoweringCase[] = [
     outputs: sizes.map((size) => ({ type: 'float32' as const, shape: [2, size] })),
   }),
 ];
+
+/** Convolutions of forms that webgpu refuses, or gets wrong. */
+const spatial3d = { kernel_shape: [2, 2, 2], strides: [2, 1, 1], pads: [0, 1, 0, 1, 0, 0] };
+
+export const forwardConvolutions: readonly LoweringCase[] = [
+  standard('Conv', [random(2, 4, 4, 3, 3), random(6, 2, 2, 2, 2), random(6)], {
+    attributes: { ...spatial3d, group: 2 },
+    outputs: [{ type: 'float32', shape: [2, 6, 2, 3, 2] }],
+  }),
+  standard('Conv', [random(1, 3, 3, 3, 3), random(3, 1, 2, 2, 2)], {
+    attributes: { group: 3, auto_pad: 'SAME_UPPER' },
+    outputs: [{ type: 'float32', shape: [1, 3, 3, 3, 3] }],
+  }),
+  standard('ConvTranspose', [random(2, 8, 4, 4), random(8, 1, 3, 3), random(4)], {
+    attributes: { group: 4, strides: [2, 1], output_padding: [1, 0] },
+    outputs: [{ type: 'float32', shape: [2, 4, 10, 6] }],
+  }),
+  standard('ConvTranspose', [random(1, 2, 3, 2, 3), random(2, 3, 2, 2, 2), random(3)], {
+    attributes: { strides: [2, 1, 2], pads: [1, 0, 0, 0, 0, 1] },
+    outputs: [{ type: 'float32', shape: [1, 3, 5, 3, 5] }],
+  }),
+  standard('ConvTranspose', [random(1, 4, 3, 2, 3), random(4, 1, 2, 2, 2)], {
+    attributes: { group: 2, strides: [2, 2, 2], auto_pad: 'SAME_LOWER' },
+    outputs: [{ type: 'float32', shape: [1, 2, 6, 4, 6] }],
+  }),
+].map((given) => ({ ...given, tolerance: 3e-6 }));

@@ -69,6 +69,11 @@ export const broadcasting = lowerings({
     const batch = ['transBatchA', 'transBatchB'].some((name) => int(attributes, name, 0) === 1);
     return provider === 'webgpu' || batch ? fusedMatMul(context) : undefined;
   },
+  // ORT's own came before that of ai.onnx, with the same meaning.
+  Trilu: ({ op, node, x: [data, diagonal], has, attributes }) =>
+    node.domain === ''
+      ? undefined
+      : op.Trilu(data, has(1) ? diagonal : null, { upper: int(attributes, 'upper', 1) }),
   BatchScale: ({ op, node, x: [data], attributes }) =>
     node.outputs.map((_, i) => op.Mul(data, float(attributes, `scale_${i}`, 1))),
   ScaledSum: ({ op, node, x, attributes }) =>

@@ -17,6 +17,7 @@ import { rowLosses } from './row-losses.js';
 import { softmax } from './softmax.js';
 import { standard } from './standard.js';
 import { transposedConvolution } from './transposed-convolution.js';
+import { webgpuConvolution } from './webgpu-convolution.js';
 
 const loweringRules: LoweringRules = {
   ...accumulators,
@@ -37,6 +38,7 @@ const loweringRules: LoweringRules = {
   ...softmax,
   ...standard,
   ...transposedConvolution,
+  ...webgpuConvolution,
 };
 
 export function loweringRuleOf(opType: string): LoweringRule | undefined {

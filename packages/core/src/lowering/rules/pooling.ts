@@ -152,6 +152,14 @@ function averagePoolGrad({ op, provider, x: [dy], y: [dx], attributes }: Lowerin
 }
 
 export const pooling = lowerings({
+  // webgpu refuses indices that go by columns even where nobody asks for any.
+  MaxPool: ({ op, provider, x: [image], attributes, needed }) => {
+    const columnMajor = int(attributes, 'storage_order', 0) === 1;
+    if (provider !== 'webgpu' || !columnMajor || needed(1)) return undefined;
+    const { kernel, strides, dilations, pads } = poolingWindow(attributes, image.shape);
+    const ceil_mode = int(attributes, 'ceil_mode', 0);
+    return op.MaxPool(image, { kernel_shape: kernel, strides, dilations, pads, ceil_mode });
+  },
   // Windows that lie apart: unpooling on cpu takes a seventh of the time of comparing again, although the pooling
   // has to make its Indices. Elsewhere comparing wins for 2x2, the scatter beyond. webgpu has no Indices.
   MaxPoolGrad: (context) => {
