@@ -41,6 +41,8 @@ test.each([
   [{ group: ['head:mach=*'] }, /head has no option "mach".*Did you mean match/s],
   [{ group: ['head:match'] }, /match of head is given no value/],
   [{ group: ['head:match=*,lr=-1'] }, /lr of head must be a number >= 0, or a schedule/],
+  [{ group: ['head:match=*'], plugin: ['haed/l2'] }, /No group is named "haed".*mean head/s],
+  [{ plugin: ['l2', 'some/file.js'] }, /No plugin is named "some\/file.js"/],
   [{ group: ['head:match=*'], plugin: ['head/norm-klip'] }, /named "norm-klip".*mean norm-clip/s],
 ])('refuses %o', async (flags, message) => {
   await expect(read(flags)).rejects.toThrow(message);

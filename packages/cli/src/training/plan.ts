@@ -68,18 +68,36 @@ export async function readPlan(flags: PlanFlags, roots: readonly string[]): Prom
   }
   return {
     ...optimizerOf(''),
-    plugins: await makePlugins(plugins.get('') ?? [], roots),
+    plugins: await makeShared(plugins.get('') ?? [], roots, names),
     groups: own,
   };
 }
 
+/** The chain of all. Where one is not found, the slash in its name may be that of a group. */
+async function makeShared(
+  specs: readonly string[],
+  roots: readonly string[],
+  groups: readonly string[],
+): Promise<readonly GradientPlugin[]> {
+  try {
+    return await makePlugins(specs, roots);
+  } catch (error) {
+    if (error instanceof GradwareError && error.code === 'UNKNOWN_PLUGIN' && groups.length > 0)
+      for (const spec of specs)
+        if (error.message.includes(nameOf(spec))) refuseGroup(spec, groups, '--plugin');
+    throw error;
+  }
+}
+
+const nameOf = (spec: string) => `"${spec.trim().split(':')[0]}"`;
+
 /** What the plugins are called, in order. */
 export function pluginNames({ plugins, groups }: Plan): readonly string[] {
-  const nameOf = ({ id, name }: GradientPlugin) => id ?? name;
+  const idOf = ({ id, name }: GradientPlugin) => id ?? name;
   return [
-    ...plugins.map(nameOf),
+    ...plugins.map(idOf),
     ...groups.flatMap((group) =>
-      (group.plugins ?? []).map((plugin) => `${group.name}/${nameOf(plugin)}`),
+      (group.plugins ?? []).map((plugin) => `${group.name}/${idOf(plugin)}`),
     ),
   ];
 }
@@ -110,23 +128,27 @@ function byOwner(
   return found;
 }
 
+/** @throws GradwareError INVALID_OPTION where what stands before a slash is no group */
+function refuseGroup(spec: string, groups: readonly string[], flag: string): void {
+  const [, owner] = /^\s*([\w-]+)\//.exec(spec) ?? [];
+  if (owner === undefined) return;
+  const near = nearest(owner, groups);
+  refuse(
+    `No group is named "${owner}"`,
+    `${flag} ${spec}`,
+    near.length > 0
+      ? `Did you mean ${near.join(' or ')}?`
+      : `Declare it: --group ${owner}:match=...`,
+  );
+}
+
 function onlyOptimizer(
   specs: readonly string[],
   groups: readonly string[],
 ): OptimizerChoice | undefined {
   const [first, second] = specs;
   if (first === undefined) return undefined;
-  const [, owner] = /^\s*([\w-]+)\//.exec(first) ?? [];
-  if (owner !== undefined) {
-    const near = nearest(owner, groups);
-    refuse(
-      `No group is named "${owner}"`,
-      `--optimizer ${first}`,
-      near.length > 0
-        ? `Did you mean ${near.join(' or ')}?`
-        : `Declare it: --group ${owner}:match=...`,
-    );
-  }
+  refuseGroup(first, groups, '--optimizer');
   if (second !== undefined)
     refuse(
       'Two optimizers are given for the same parameters',
