@@ -33,6 +33,8 @@ export interface OpHelpers {
   globalNorm(values: readonly Value[]): Value;
   /** Σ x over all elements of all tensors, however many: a float32 scalar. */
   total(values: readonly Value[]): Value;
+  /** max |x| of each tensor, 0 of one without elements: a float32 vector. NaN may be lost. */
+  infNorms(values: readonly Value[]): Value;
   /** Σ a · b over all elements of two lists of tensors of the same shapes: a float32 scalar. */
   dot(a: readonly Value[], b: readonly Value[]): Value;
   /** The angle between two lists of tensors, each taken as one long vector, in degrees: a float32 scalar. */
@@ -136,16 +138,25 @@ export function helpers(
       const squares = values
         .filter((value) => elementCount(value.shape) > 0)
         .map((value) => op.ReduceSumSquare(op.cast(value, 'float32'), { keepdims: 0 }));
-      const [first, ...rest] = squares;
-      if (first === undefined) return literal(0, 'float32');
-      return op.Sqrt(rest.reduce((total, square) => op.Add(total, square), first));
+      return squares.length === 0 ? literal(0, 'float32') : op.Sqrt(op.Sum(...squares));
     },
     total(values) {
-      const [first, ...rest] = values
+      const sums = values
         .filter((value) => elementCount(value.shape) > 0)
         .map((value) => longSum(builder.op, op.cast(value, 'float32')));
-      if (first === undefined) return literal(0, 'float32');
-      return rest.reduce((total, sum) => op.Add(total, sum), first);
+      return sums.length === 0 ? literal(0, 'float32') : op.Sum(...sums);
+    },
+    infNorms(values) {
+      const flat = values.map((value) =>
+        elementCount(value.shape) === 0
+          ? op.filled({ type: 'float32', shape: [1] }, 0)
+          : op.reshape(op.cast(value, 'float32'), [elementCount(value.shape)]),
+      );
+      const all = (extremes: readonly Value[]) =>
+        extremes.length === 1 ? (extremes[0] as Value) : op.Concat(...extremes, { axis: 0 });
+      const most = all(flat.map((value) => op.ReduceMax(value, { keepdims: 1 })));
+      const least = all(flat.map((value) => op.ReduceMin(value, { keepdims: 1 })));
+      return op.Max(most, op.Neg(least));
     },
     dot: (a, b) =>
       builder.op.total(

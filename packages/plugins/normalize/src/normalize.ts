@@ -77,7 +77,7 @@ function extreme(op: Op, group: readonly Value[], reduction: Reduction): Value {
 }
 
 function largestOf(op: Op, group: readonly Value[]): Value {
-  return op.Max(extreme(op, group, 'ReduceMax'), op.Neg(extreme(op, group, 'ReduceMin')));
+  return group.length === 0 ? op.scalar(0) : op.ReduceMax(op.infNorms(group), { keepdims: 0 });
 }
 
 /** The size of everything, from the sizes of its parts. */

@@ -49,16 +49,15 @@ export const quantize = definePlugin({
   },
   hasFeedback: ({ errorFeedback }) => errorFeedback === true,
   transform: (gradients, context, options) =>
-    gradients.map((gradient) => {
-      const { scale, codes, keep } = quantizeOne(gradient, context, options);
-      return keep(decoded(context.op, scale, codes, gradient));
-    }),
+    quantizeAll(gradients, context, options).map(({ scale, codes, keep }, i) =>
+      keep(decoded(context.op, scale, codes, gradients[i] as Value)),
+    ),
   encode(gradient, context, options) {
     const { op } = context;
     const { shape } = gradient;
     if (elementCount(shape) === 0)
       return { scale: op.scalar(1), codes: op.zeros({ type: 'uint8', shape: [0] }) };
-    const { scale, codes, keep } = quantizeOne(gradient, context, options);
+    const [{ scale, codes, keep }] = quantizeAll([gradient], context, options) as [Quantized];
     keep(decoded(op, scale, codes, gradient));
     const packed = packBits(op, op.Add(codes, levels(options.bits)), options.bits);
     // Codes cannot say NaN: scales of NaN say it for all of them.
@@ -110,43 +109,74 @@ interface Quantized {
   keep(result: Value): Value;
 }
 
-function quantizeOne(
-  gradient: Value,
+function quantizeAll(
+  gradients: readonly Value[],
   context: PluginContext,
   { bits, rounding, errorFeedback, ...options }: QuantizeOptions,
-): Quantized {
+): readonly Quantized[] {
   const { op, random, state } = context;
-  const residual = errorFeedback ? state('residual', { like: gradient }) : undefined;
-  const wanted = residual ? op.Add(gradient, residual.value) : gradient;
-  const g = op.cast(wanted, 'float32');
-  const scale = scaleOf(op, g, levels(bits), channelsOf(g.shape, options));
-  const ratio = op.Div(g, scale);
-  const codes =
-    rounding === 'nearest'
-      ? nearestWhole(op, ratio)
-      : op.Clip(op.Floor(op.Add(ratio, random({ like: g }))), -levels(bits), levels(bits));
-  return {
-    scale,
-    codes,
-    keep(result) {
-      residual?.set(op.Sub(wanted, result));
-      return result;
-    },
-  };
+  const wanted = gradients.map((gradient) => {
+    const residual = errorFeedback ? state('residual', { like: gradient }) : undefined;
+    return { residual, value: residual ? op.Add(gradient, residual.value) : gradient };
+  });
+  const wide = wanted.map(({ value }) => op.cast(value, 'float32'));
+  const scales = scalesOf(op, wide, levels(bits), options);
+  return wanted.map(({ value, residual }, i) => {
+    const [g, scale] = [wide[i] as Value, scales[i] as Scale];
+    const ratio = op.Mul(g, scale.inverse);
+    const codes =
+      rounding === 'nearest'
+        ? nearestWhole(op, ratio)
+        : op.Clip(op.Floor(op.Add(ratio, random({ like: g }))), -levels(bits), levels(bits));
+    return {
+      scale: scale.value,
+      codes,
+      keep(result) {
+        residual?.set(op.Sub(value, result));
+        return result;
+      },
+    };
+  });
+}
+
+interface Scale {
+  readonly value: Value;
+  readonly inverse: Value;
+}
+
+/** The scales of tensors that have one each are computed together: as many nodes as for one tensor. */
+function scalesOf(
+  op: Op,
+  values: readonly Value[],
+  largestCode: number,
+  options: Pick<QuantizeOptions, 'per' | 'axis'>,
+): readonly Scale[] {
+  const whole = values.filter(({ shape }) => channelsOf(shape, options) === undefined);
+  const together = whole.length === 0 ? undefined : scaleOf(op, op.infNorms(whole), largestCode);
+  const each = whole.map(() => 1);
+  const split = (value: Value): readonly Value[] =>
+    whole.length === 1 ? [value] : op.Split(value, op.ints(each), { axis: 0 });
+  const own = together && [split(together.value), split(together.inverse)];
+  return values.map((value) => {
+    const channels = channelsOf(value.shape, options);
+    if (channels !== undefined) return scaleOf(op, largestOf(op, value, channels), largestCode);
+    const [scale, inverse] = (own ?? []).map((all) => {
+      const one = all[whole.indexOf(value)] as Value;
+      return value.shape.length === 0 ? op.reshape(one, []) : one;
+    });
+    return { value: scale as Value, inverse: inverse as Value };
+  });
 }
 
 /** max |g| / largest code; 1 where that is too small to divide by, which rounds everything to zero. */
-function scaleOf(op: Op, g: Value, largestCode: number, channels: number | undefined): Value {
-  if (elementCount(g.shape) === 0) return op.scalar(1);
-  const scale = op.Div(largest(op, g, channels), largestCode);
-  return op.Where(op.Less(scale, smallestNormal), 1, scale);
+function scaleOf(op: Op, largest: Value, largestCode: number): Scale {
+  const scale = op.Div(largest, largestCode);
+  const value = op.Where(op.Less(scale, smallestNormal), 1, scale);
+  return { value, inverse: op.Div(op.scalar(1), value) };
 }
 
-/** max |g| of the tensor, or of each channel, which then keeps the rank. */
-function largest(op: Op, g: Value, channels: number | undefined): Value {
-  if (g.shape.length === 0) return op.Abs(g);
-  if (channels === undefined)
-    return op.Max(op.ReduceMax(g, { keepdims: 0 }), op.Neg(op.ReduceMin(g, { keepdims: 0 })));
+/** max |g| of each channel, with the rank of g. */
+function largestOf(op: Op, g: Value, channels: number): Value {
   const axes = op.ints(g.shape.flatMap((_, i) => (i === channels ? [] : [i])));
   return op.Max(
     op.ReduceMax(g, axes, { keepdims: 1 }),

@@ -60,7 +60,7 @@ function ternary(
   clip: Value,
 ): { readonly codes: Value; readonly scale: Value } {
   const g = op.cast(gradient, 'float32');
-  const found = largest(op, g);
+  const found = op.reshape(op.infNorms([g]), []);
   const maximum = op.Where(op.Less(found, smallestNormal), 1, found);
   // Divided by its maximum first: squares of large and of small numbers leave the range of float32.
   const unit = op.Div(g, maximum);
@@ -69,12 +69,6 @@ function ternary(
   // Beyond the bound the ratio is beyond 1, and rounded to it.
   const codes = op.Clip(op.Floor(op.Add(ratio, random({ like: g }))), -1, 1);
   return { codes, scale: op.Mul(maximum, bound) };
-}
-
-function largest(op: Op, g: Value): Value {
-  if (g.shape.length === 0) return op.Abs(g);
-  const flat = { keepdims: 0 };
-  return op.Max(op.ReduceMax(g, flat), op.Neg(op.ReduceMin(g, flat)));
 }
 
 /** min(c σ, 1) of a tensor whose largest element is 1; 1 where σ is 0, and where c σ is no number. */

@@ -52,7 +52,7 @@ export const valueClip = definePlugin({
   },
   transform(gradients, { op, metric }, { max, low, high, ofLargest, reportFraction }) {
     const clipped = gradients.map((gradient) => {
-      const bound = ofLargest ? op.Mul(ofLargest, largestOf(op, gradient)) : max;
+      const bound = ofLargest ? op.Mul(ofLargest, op.reshape(op.infNorms([gradient]), [])) : max;
       // A Clip without a bound would turn infinity into the largest float.
       const lower = (bound ? op.Neg(bound) : low) ?? op.scalar(Number.NEGATIVE_INFINITY);
       const upper = bound ?? high ?? op.scalar(Number.POSITIVE_INFINITY);
@@ -65,15 +65,6 @@ export const valueClip = definePlugin({
 
 function refuse(problem: string, remedy?: string): never {
   throw new GradwareError('INVALID_OPTION', problem, remedy === undefined ? {} : { remedy });
-}
-
-/** max |g|; 0 of none. A NaN in it is lost, but stays what it is. */
-function largestOf(op: Op, gradient: Value): Value {
-  if (elementCount(gradient.shape) === 0) return op.scalar(0);
-  const g = op.cast(gradient, 'float32');
-  if (g.shape.length === 0) return op.Abs(g);
-  const flat = { keepdims: 0 };
-  return op.Max(op.ReduceMax(g, flat), op.Neg(op.ReduceMin(g, flat)));
 }
 
 /** How many of all elements are not what they were. NaN - NaN is not above 0, so NaN does not count. */
