@@ -53,6 +53,7 @@ test.each([
   ['norm-clip:max-norm=1)', 'has a ")" too many'],
   ['l2:include=[a)', 'has a ")" too many'],
   ['error-feedback()', 'empty brackets'],
+  ['error-feedback(top-k:k=2,id=x),id=y,every=2', '"id=y,every=2" behind its brackets'],
 ])('refuses "%s"', (text, problem) => {
   expect(() => parseSpec(text)).toThrow(
     expect.objectContaining({ code: 'INVALID_OPTION', message: expect.stringContaining(problem) }),

@@ -32,6 +32,9 @@ function nameEnd(text: string): number {
 
 function splitHead(head: string, text: string): Pick<Spec, 'name' | 'inner'> {
   const open = head.indexOf('(');
+  const [, ...late] = open < 0 ? [] : splitTop(head, ',', text).parts;
+  if (late.length > 0)
+    refuse(text, `has "${late.join(',')}" behind its brackets, and no colon there`);
   if (open < 0 || !head.endsWith(')')) return { name: head, inner: [] };
   const content = head.slice(open + 1, -1);
   if (content.trim() === '') refuse(text, 'has empty brackets');
@@ -89,6 +92,7 @@ export function splitTop(
 
 function refuse(text: string, problem: string): never {
   throw new GradwareError('INVALID_OPTION', `"${text}" ${problem}`, {
-    remedy: 'Write name, or name:option=value,option=value.',
+    remedy:
+      'Write name, name:option=value,option=value, or name(inside:option=value):option=value.',
   });
 }
