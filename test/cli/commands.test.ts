@@ -144,6 +144,7 @@ test('help names what can be chosen', async () => {
   expect(code).toBe(0);
   for (const word of ['adamw', 'sgd', 'cosine', 'cross-entropy', 'mse', 'webgpu', '--plugin'])
     expect(stdout).toContain(word);
+  expect(stdout).not.toMatch(/default: *(\[\]|\{\}|false)/);
   const version = await gradware('--version');
   const { version: wanted } = JSON.parse(
     readFileSync(new URL('../../packages/cli/package.json', import.meta.url), 'utf8'),

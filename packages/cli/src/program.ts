@@ -1,4 +1,4 @@
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Help, type Option } from 'commander';
 import { type Context, type ExitCode, exitCodes } from './commands/context.js';
 import { evalCommand } from './commands/eval.js';
 import { exportCommand } from './commands/export.js';
@@ -25,6 +25,7 @@ export async function run(
     .description('Trains ONNX models on stock ONNX Runtime.')
     .version(version)
     .option('--verbose', 'show where errors come from', false)
+    .configureHelp({ optionDescription: describeOption })
     .showHelpAfterError('(gradware --help and gradware <command> --help tell more)')
     .configureOutput({ writeOut: context.out.write, writeErr: context.err.write });
   const commands = [
@@ -44,6 +45,16 @@ export async function run(
       return error.exitCode === 0 ? exitCodes.success : exitCodes.usage;
     return fail(error, args, context);
   }
+}
+
+/** A default that is nothing (an empty list, off) says nothing. */
+function describeOption(option: Option): string {
+  const { defaultValue, description } = option;
+  const saysNothing =
+    defaultValue === false ||
+    defaultValue === '' ||
+    (typeof defaultValue === 'object' && Object.keys(defaultValue ?? {}).length === 0);
+  return saysNothing ? description : Help.prototype.optionDescription(option);
 }
 
 function fail(error: unknown, args: readonly string[], { out, err, signal }: Context): ExitCode {

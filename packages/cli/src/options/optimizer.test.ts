@@ -18,8 +18,9 @@ test('the learning rate may be a schedule', () => {
 test.each([
   ['adamv', 'No optimizer is named "adamv"', 'Did you mean adam'],
   ['lbfgs', 'No optimizer is named "lbfgs"', ''],
-  ['adamw:lr=fast', 'must be a number >= 0 or a schedule, not fast', ''],
-  ['adamw:lr=-1', 'must be a number >= 0 or a schedule, not -1', ''],
+  ['adamw:lr=fast', 'lr of adamw must be a number >= 0, or a schedule .*, not fast', ''],
+  ['adamw:lr=-1', 'lr of adamw must be a number >= 0, or a schedule .*, not -1', ''],
+  ['adamw:momentum=1', 'adamw has no option "momentum"', 'Its options: lr, learning-rate, beta1'],
   ['adamw:lr=1,learning-rate=1', 'are the same', ''],
   ['adamw:wieght-decay=1', 'adamw has no option "wieght-decay"', 'Did you mean weight-decay?'],
   ['adamw:beta1=1', 'beta1 of adamw must be a number >= 0 and < 1, not 1', ''],

@@ -3,13 +3,14 @@ import {
   adamw,
   GradwareError,
   nearest,
+  nonNegative,
   type Optimizer,
   type Options,
-  parseSchedule,
   type Setting,
+  setting,
   sgd,
 } from '@gradware/core';
-import { parseSpec, type Spec } from './spec.js';
+import { parseSpec } from './spec.js';
 import { readOptions } from './values.js';
 
 interface NamedFactory {
@@ -41,28 +42,20 @@ export function parseOptimizer(text: string): OptimizerChoice {
           : `There are ${optimizerNames.join(', ')}.`,
     });
   }
-  const { learningRate, rest } = takeLearningRate(spec);
-  const given = readOptions(rest, factory.definition.options);
-  return { optimizer: factory(given as Readonly<Record<string, never>>), learningRate };
+  const { lr, learningRate, ...given } = readOptions(spec, {
+    lr: rate,
+    learningRate: rate,
+    ...factory.definition.options,
+  });
+  if (lr !== undefined && learningRate !== undefined)
+    throw new GradwareError('INVALID_OPTION', 'lr and learning-rate are the same', {
+      where: `--optimizer ${text}`,
+      remedy: 'Leave one out.',
+    });
+  return {
+    optimizer: factory(given as Readonly<Record<string, never>>),
+    learningRate: (lr ?? learningRate) as Setting | undefined,
+  };
 }
 
-const learningRateNames = ['lr', 'learning-rate'];
-
-function takeLearningRate(spec: Spec): { learningRate: Setting | undefined; rest: Spec } {
-  const named = learningRateNames.filter((name) => spec.options.has(name));
-  if (named.length > 1) refuseRate(spec, 'lr and learning-rate are the same');
-  const text = spec.options.get(named[0] ?? '');
-  const options = new Map([...spec.options].filter(([key]) => !learningRateNames.includes(key)));
-  const rest = { ...spec, options };
-  if (text === undefined) return { learningRate: undefined, rest };
-  if (text === true) refuseRate(spec, 'The learning rate is given no value');
-  if (text.includes('(')) return { learningRate: parseSchedule(text), rest };
-  const learningRate = Number(text);
-  if (!(Number.isFinite(learningRate) && learningRate >= 0))
-    refuseRate(spec, `The learning rate must be a number >= 0 or a schedule, not ${text}`);
-  return { learningRate, rest };
-}
-
-function refuseRate({ text }: Spec, problem: string): never {
-  throw new GradwareError('INVALID_OPTION', problem, { where: `--optimizer ${text}` });
-}
+const rate = setting(nonNegative, undefined, 'learning rate');
