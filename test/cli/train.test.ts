@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { readDataset } from '@gradware/data/node';
@@ -195,4 +195,38 @@ test('a plugin works around another, found by their names or paths', async () =>
     expect(metrics).toHaveProperty('error-feedback/top-k.bytes');
     expect(Reflect.get(metrics as object, 'norm-clip.clipped-norm')).toBeLessThan(0.9);
   }
+});
+
+test('labels may be names, which keep their numbers from run to evaluation', async () => {
+  const words = 'zero one two three four five six seven eight nine'.split(' ');
+  const table = await readDataset(trainData);
+  const [pixels, labels] = [...table.columns.values()].map(({ data }) => data);
+  const line = (row: number) => {
+    const image = Array.from({ length: 64 }, (_, i) => Number(pixels?.[row * 64 + i]));
+    return [`row ${row}`, ...image, words[Number(labels?.[row])]].join(',');
+  };
+  const header = ['id', ...Array.from({ length: 64 }, (_, i) => `p${i}`), 'digit'].join(',');
+  const rows = Array.from({ length: 600 }, (_, row) => line(row));
+  writeFileSync(path('words.csv'), [header, ...rows].join('\n'));
+  const few = rows.filter((row) => /(seven|three)$/.test(row));
+  writeFileSync(path('few.csv'), [header, ...few].join('\n'));
+  const columns = ['--input', 'image=p0..p63', '--label', 'digit', '--json'];
+
+  const out = path('words');
+  const train = ['train', mlp, '--data', path('words.csv'), '--val', path('few.csv'), ...columns];
+  const trained = await gradware(...train, '--epochs', '12', '--out', out);
+  expect(trained.stderr).toBe('');
+  const { accuracy } = Reflect.get(trained.events.at(-1) ?? {}, 'validation') as {
+    accuracy: number;
+  };
+  expect(accuracy).toBeGreaterThan(0.9);
+
+  const evaluate = ['eval', mlp, '--data', path('few.csv'), ...columns];
+  const [found] = (await gradware(...evaluate, '--checkpoint', out)).events;
+  expect(found).toMatchObject({ accuracy, examples: few.length });
+  const refused = await gradware(...evaluate);
+  expect(refused.code).toBe(1);
+  expect(refused.events[0]).toMatchObject({
+    message: expect.stringContaining("The column 'digit' holds names, not numbers"),
+  });
 });

@@ -55,7 +55,8 @@ test('tab-separated and gzipped, told by name', () => {
 
 test.each([
   ['an empty field', 'a,b\n1,2\n3,\n', /An empty field \(x\.csv, line 3, column 'b'\)/],
-  ['a word', 'a,b\n1,x\n', /'x' is not a number \(x\.csv, line 2, column 'b'\)/],
+  ['a word', 'a,b\n1,2\n3,x\n', /'x' is not a number \(x\.csv, line 3, column 'b'\)/],
+  ['words alone', 'a\nx\n', /no column of numbers in the data \(a: text, such as 'x' in line 2\)/],
   ['not a number', 'a\nNaN\n', /'NaN' is not a number/],
   ['infinity', 'a\n1e999\n', /'1e999' is not a number/],
   ['a short line', 'a,b\n1,2\n3\n', /1 fields where there are 2 columns \(x\.csv, line 3\)/],
@@ -68,6 +69,37 @@ test.each([
 ])('refuses %s', (_, text, message) => {
   expect(() => read(text)).toThrow(message);
   expect(() => read(text)).toThrow(expect.objectContaining({ code: 'INVALID_DATA' }));
+});
+
+test('columns of text are left out, unless somebody wants them', () => {
+  const text = 'id,x,note\nq1,1,good\nq2,2,7\n';
+  const { columns, ignored } = read(text);
+  expect([...columns.keys()]).toEqual(['x']);
+  expect(ignored?.get('note')).toBe("text, such as 'good' in line 2");
+  expect(() => read(text, { columns: ['note'] })).toThrow(/'good' is not a number/);
+});
+
+test('names of classes become their places in the alphabet', () => {
+  const text = 'x,kind\n1,pear\n2,apple\n3,pear\n4,fig\n';
+  const { columns, classes } = read(text, { classes: { kind: 'found' } });
+  expect([...(columns.get('kind')?.data ?? [])]).toEqual([2, 0, 2, 1]);
+  expect(classes?.get('kind')).toEqual(['apple', 'fig', 'pear']);
+});
+
+test('names of classes become the numbers that they were given', () => {
+  const kind = ['pear', 'apple', 'fig'];
+  const { columns, classes } = read('x,kind\n1,apple\n2,pear\n', { classes: { kind } });
+  expect([...(columns.get('kind')?.data ?? [])]).toEqual([1, 0]);
+  expect(classes?.get('kind')).toEqual(kind);
+  expect(() => read('kind\naple\n', { classes: { kind } })).toThrow(
+    /'aple' is not one of the classes \(x\.csv, line 2, column 'kind'\)\n.*apple/,
+  );
+});
+
+test('a column of numbers stays one where names of classes are allowed', () => {
+  const { columns, classes } = read('kind\n3\n1\n', { classes: { kind: 'found' } });
+  expect([...(columns.get('kind')?.data ?? [])]).toEqual([3, 1]);
+  expect(classes).toBeUndefined();
 });
 
 test('a line number counts lines of the file, not records', () => {

@@ -2,6 +2,7 @@ import { GradwareError } from '@gradware/core';
 // The build without Node's Buffer.
 import { CsvError, parse } from 'csv-parse/browser/esm/sync';
 import type { Budget } from './budget.js';
+import { type ClassNames, classNames } from './class-names.js';
 import type { Column } from './dataset.js';
 import { list } from './suggestion.js';
 
@@ -10,29 +11,37 @@ export interface CsvOptions {
   readonly delimiter?: string | undefined;
   /** Whether the first line names the columns; if not they are '0', '1', ... */
   readonly header?: boolean | undefined;
-  /** Which columns to read, by name; all if not given. Other columns may hold anything. */
-  readonly wanted: (names: readonly string[]) => readonly string[];
+  /** Which columns to read, by name; undefined where nobody chose: then columns of text are left out. */
+  readonly wanted: (names: readonly string[]) => readonly string[] | undefined;
+  /** Columns that may hold names of classes; see ReadOptions. */
+  readonly classes?: Readonly<Record<string, readonly string[] | 'found'>> | undefined;
 }
 
 export interface CsvTable {
   readonly names: readonly string[];
   readonly columns: readonly Column[];
+  /** Columns of text, and what they hold. */
+  readonly ignored: ReadonlyMap<string, string>;
+  /** The names of the classes, in the order of their numbers, of columns that hold names. */
+  readonly classes: ReadonlyMap<string, readonly string[]>;
 }
 
 /** A column in the making, and where its field is in a line. */
 interface Growing {
   readonly name: string;
   readonly index: number;
+  /** Numbers; of a column of names, which of `names` stands in each line. */
   data: Float64Array;
+  readonly names: ClassNames | undefined;
 }
 
-/** Reads numbers in columns, as float64 of shape [N]: spaces around fields, quotes (RFC 4180), a byte order mark and
+/** Reads numbers in columns, as float64 of shape [N], and names of classes as their numbers: spaces around fields, quotes (RFC 4180), a byte order mark and
  *  empty lines are fine.
  *  @throws GradwareError INVALID_DATA, with line and column, for an empty field, a field that is no finite number,
  *  a line of another length, or a header that does not name each column once; OUT_OF_MEMORY beyond the budget */
 export function decodeCsv(
   bytes: Uint8Array,
-  { delimiter = ',', header = true, wanted }: CsvOptions,
+  { delimiter = ',', header = true, wanted, classes = {} }: CsvOptions,
   budget: Budget,
   where: string,
 ): CsvTable {
@@ -46,13 +55,27 @@ export function decodeCsv(
   let length = 0;
   let capacity = 0;
 
+  const ignored = new Map<string, string>();
+
   const begin = (fields: readonly string[]) => {
     names = header ? fields : fields.map((_, i) => String(i));
-    const chosen = new Set(wanted(names));
-    checkHeader(names, chosen, delimiter, where);
-    growing = names.flatMap((name, index) =>
-      chosen.has(name) ? [{ name, index, data: new Float64Array(0) }] : [],
-    );
+    checkHeader(names, new Set(wanted(names) ?? names), delimiter, where);
+  };
+  /** Which columns there are to read is known when their first fields are. */
+  const choose = (all: readonly string[], fields: readonly string[], line: number) => {
+    const chosen = wanted(all);
+    growing = all.flatMap((name, index) => {
+      const field = fields[index] as string;
+      const given = Object.hasOwn(classes, name) ? classes[name] : undefined;
+      const isNamed = given !== undefined && (given !== 'found' || isText(field));
+      if (chosen === undefined && !isNamed && isText(field)) {
+        ignored.set(name, `text, such as '${field.slice(0, 40)}' in line ${line}`);
+        return [];
+      }
+      if (chosen?.includes(name) === false) return [];
+      const known = isNamed ? classNames(given === 'found' ? undefined : given) : undefined;
+      return [{ name, index, data: new Float64Array(0), names: known }];
+    });
   };
   const grow = () => {
     const next = Math.max(64, capacity * 2);
@@ -72,13 +95,16 @@ export function decodeCsv(
         `${where}, line ${line}`,
       );
     }
+    if (length === 0) choose(names ?? [], fields, line);
     if (length === capacity) grow();
-    for (const { name, index, data } of growing) {
+    for (const { name, index, data, names: own } of growing) {
       const field = fields[index]!;
-      const value = Number(field);
+      const value = own === undefined ? Number(field) : own.numberOf(field);
       if (field === '' || !Number.isFinite(value)) {
-        const found = field === '' ? 'An empty field' : `'${field.slice(0, 40)}' is not a number`;
-        throw invalid(found, `${where}, line ${line}, column '${name}'`);
+        const place = `${where}, line ${line}, column '${name}'`;
+        if (field === '') throw invalid('An empty field', place);
+        if (own !== undefined) throw own.unknown(field, place);
+        throw invalid(`'${field.slice(0, 40)}' is not a number`, place);
       }
       data[length] = value;
     }
@@ -93,16 +119,31 @@ export function decodeCsv(
     addLine(fields, line);
   });
   if (names === undefined) throw invalid('The file is empty', where);
+  if (length === 0) {
+    const chosen = wanted(names) ?? names;
+    growing = names.flatMap((name, index) =>
+      chosen.includes(name) ? [{ name, index, data: new Float64Array(0), names: undefined }] : [],
+    );
+  }
   return {
     names,
-    columns: growing.map(({ name, data }) => ({
+    columns: growing.map(({ name, data, names: own }) => ({
       name,
       type: 'float64',
       shape: [length],
-      data: data.subarray(0, length),
+      data: own === undefined ? data.subarray(0, length) : own.sorted(data.subarray(0, length)),
       source: where,
     })),
+    ignored,
+    classes: new Map(
+      growing.flatMap(({ name, names: own }) => (own === undefined ? [] : [[name, own.list()]])),
+    ),
   };
+}
+
+/** Whether a field is a word: not a number, nor what a number becomes that is lost or too large. */
+function isText(field: string): boolean {
+  return field !== '' && Number.isNaN(Number(field)) && !/^[+-]?(nan|inf(inity)?)$/i.test(field);
 }
 
 function eachLine(
@@ -166,7 +207,7 @@ function invalid(problem: string, where: string, cause?: unknown): GradwareError
   return new GradwareError('INVALID_DATA', problem, {
     where,
     remedy:
-      'Every line must have one field for each column, and every field a finite number (classes are numbers from 0).',
+      'Every line must have one field for each column, and every field a finite number (names of classes: see option classes).',
     cause,
   });
 }

@@ -17,6 +17,8 @@ export interface Dataset {
   readonly columns: ReadonlyMap<string, Column>;
   /** Arrays in the files that cannot be columns (scalars, text), and why. */
   readonly ignored?: ReadonlyMap<string, string>;
+  /** By column, the names of the classes whose numbers it holds. */
+  readonly classes?: ReadonlyMap<string, readonly string[]>;
 }
 
 /** Puts columns together into a data set.

@@ -22,6 +22,9 @@ export interface ReadOptions {
   readonly delimiter?: string;
   /** CSV: whether the first line names the columns, as by default; without it they are '0', '1', ... */
   readonly header?: boolean;
+  /** CSV: columns that may hold names of classes in place of numbers: the names in the order of their numbers, or
+   *  'found' for those that stand there, sorted. What was found is in `Dataset.classes`. */
+  readonly classes?: Readonly<Record<string, readonly string[] | 'found'>>;
   /** Most bytes that the files may unpack to; 2 GiB by default. */
   readonly maxBytes?: number;
 }
@@ -37,6 +40,7 @@ interface Part {
   readonly names: readonly string[];
   readonly columns: readonly Column[];
   readonly ignored: ReadonlyMap<string, string>;
+  readonly classes?: ReadonlyMap<string, readonly string[]>;
 }
 
 type Decoder = (bytes: Uint8Array, name: string, options: ReadOptions, budget: Budget) => Part;
@@ -78,7 +82,8 @@ export function decodeDataset(
       remedy: 'Give at least one array whose first axis counts the examples.',
     });
   }
-  return createDataset(columns, ignored);
+  const classes = new Map(parts.flatMap((part) => [...(part.classes ?? [])]));
+  return { ...createDataset(columns, ignored), ...(classes.size > 0 && { classes }) };
 }
 
 /** Whether a file's name says that it holds data. */
@@ -171,9 +176,10 @@ function single(name: string, source: string, options: ReadOptions, read: () => 
 
 function fromCsv(bytes: Uint8Array, source: string, options: ReadOptions, budget: Budget): Part {
   const delimiter = options.delimiter ?? (/\.tsv$/i.test(withoutGz(source)) ? '\t' : ',');
-  const wanted = (names: readonly string[]) => chosen(names, options);
-  const table = decodeCsv(bytes, { delimiter, header: options.header, wanted }, budget, source);
-  return { ...table, ignored: new Map() };
+  const { header, classes, columns } = options;
+  const wanted = (names: readonly string[]) =>
+    columns === undefined ? undefined : chosen(names, options);
+  return decodeCsv(bytes, { delimiter, header, wanted, classes }, budget, source);
 }
 
 function checkMatched(pattern: string, names: readonly string[]): void {

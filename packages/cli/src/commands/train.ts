@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import { evaluate, type Feeds, GradwareError, type TrainerOptions, valueAt } from '@gradware/core';
 import type { TrainingSession } from '@gradware/core/node';
-import { batchCount, type Dataset, readDataset, split } from '@gradware/data/node';
+import { batchCount, type Dataset, split } from '@gradware/data/node';
 import { Command } from 'commander';
 import { optimizerNames } from '../options/optimizer.js';
 import { collect, parseCount, parseValidation } from '../options/parse.js';
@@ -12,7 +12,7 @@ import { jsonReporter } from '../progress/json.js';
 import type { Reporter } from '../progress/reporter.js';
 import { textReporter } from '../progress/text.js';
 import { chooseBatchSize } from '../training/batch-size.js';
-import { fitInputs, toFeeds } from '../training/inputs.js';
+import { type Classes, readInputs, toFeeds } from '../training/inputs.js';
 import { openSession } from '../training/open-session.js';
 import { checkOutput, findCheckpoint } from '../training/output-folder.js';
 import { pluginNames, readPlan } from '../training/plan.js';
@@ -173,6 +173,7 @@ async function trainModel(model: string, flags: TrainFlags, context: Context): P
 interface Plan {
   readonly data: Feeds;
   readonly examples: number;
+  readonly classes: Classes;
   readonly validation: TrainerOptions['validation'];
   readonly batchSize: number;
   readonly dropLast: boolean;
@@ -185,12 +186,13 @@ async function planRun(
   flags: TrainFlags,
   signal: AbortSignal,
 ): Promise<Plan> {
-  const { training, validation } = await loadData(flags, session);
+  const { training, validation, classes } = await loadData(flags, session);
   const { batchSize, dropLast, evaluation } = chooseBatchSize(flags.batchSize, session);
   const labels = flags.label === undefined ? undefined : session.trainingInputNames.at(-1);
   return {
     data: toFeeds(training),
     examples: training.length,
+    classes,
     validation: validation && { data: toFeeds(validation), labels, signal, ...evaluation },
     batchSize,
     dropLast,
@@ -217,23 +219,29 @@ function refuseEnded(
 async function loadData(
   flags: TrainFlags,
   session: TrainingSession,
-): Promise<{ readonly training: Dataset; readonly validation: Dataset | undefined }> {
-  const data = fitInputs(await readDataset(flags.data), session, flags);
+): Promise<{
+  readonly training: Dataset;
+  readonly validation: Dataset | undefined;
+  readonly classes: Classes;
+}> {
+  const { data, classes } = await readInputs(flags.data, session, flags);
   if (typeof flags.val === 'number') {
     const { train: training, heldOut: validation } = split(data, flags.val, flags.seed);
-    return { training, validation };
+    return { training, validation, classes };
   }
-  if (flags.val === undefined) return { training: data, validation: undefined };
-  return { training: data, validation: fitInputs(await readDataset(flags.val), session, flags) };
+  if (flags.val === undefined) return { training: data, validation: undefined, classes };
+  const validation = await readInputs(flags.val, session, flags, classes);
+  return { training: data, validation: validation.data, classes };
 }
 
-function describeRun(flags: TrainFlags, { examples, batchSize }: Plan): RunRecord {
+function describeRun(flags: TrainFlags, { examples, batchSize, classes }: Plan): RunRecord {
   const { optimizer, schedule, plugin, group, seed } = flags;
   return {
     position: { epoch: 0, batch: 0 },
     seed,
     batchSize,
     examples,
+    ...(Object.keys(classes).length > 0 && { classes }),
     settings: {
       ...(optimizer.length > 0 && { '--optimizer': optimizer.join(' ') }),
       ...(schedule !== undefined && { '--schedule': schedule }),

@@ -30,7 +30,7 @@ export function addSessionOptions(command: Command): Command {
       collectPairs,
       {},
     )
-    .option('--label <column>', "the column of the label: the model's last input")
+    .option('--label <column>', "the column of the label, numbers or names: the model's last input")
     .option(
       '--scale <name=factor>',
       'multiplies a model input, as in image=1/255 (repeatable)',

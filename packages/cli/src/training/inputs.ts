@@ -1,6 +1,6 @@
 import { type DataType, type Feeds, GradwareError } from '@gradware/core';
 import { Tensor, type TrainingSession } from '@gradware/core/node';
-import { type Dataset, toInputs, type WantedInput } from '@gradware/data/node';
+import { type Dataset, readDataset, toInputs, type WantedInput } from '@gradware/data/node';
 
 export interface MappingOptions {
   /** Columns by model input. */
@@ -11,9 +11,30 @@ export interface MappingOptions {
   readonly scale: Readonly<Record<string, number>>;
 }
 
-/** Fits a data set to the inputs of a model.
- *  @throws GradwareError INVALID_DATA, INVALID_OPTION */
-export function fitInputs(
+/** The names of the classes, by column, in the order of their numbers. */
+export type Classes = Readonly<Record<string, readonly string[]>>;
+
+/** Reads data and fits it to the inputs of a model. A label may be a name, which becomes a number: its place among
+ *  those found, sorted.
+ *  @param known what was found in the data that the model was trained on; then there are no other names
+ *  @throws GradwareError FILE, INVALID_DATA, INVALID_OPTION */
+export async function readInputs(
+  source: string,
+  session: Pick<TrainingSession, 'trainingInputs'>,
+  options: MappingOptions,
+  known?: Classes,
+): Promise<{ readonly data: Dataset; readonly classes: Classes }> {
+  const { label } = options;
+  const found = label === undefined ? {} : { [label]: 'found' as const };
+  const dataset = await readDataset(source, { classes: known ?? found });
+  return {
+    data: fitInputs(dataset, session, options),
+    classes: Object.fromEntries(dataset.classes ?? []),
+  };
+}
+
+/** Fits a data set to the inputs of a model. */
+function fitInputs(
   dataset: Dataset,
   session: Pick<TrainingSession, 'trainingInputs'>,
   options: MappingOptions,

@@ -6,6 +6,8 @@ export interface RunRecord {
   readonly seed: number;
   readonly batchSize: number;
   readonly examples: number;
+  /** By column, the names of the classes in the order of their numbers, where the data has names. */
+  readonly classes?: Readonly<Record<string, readonly string[]>>;
   /** What else shapes the run, as it was written: a change is allowed, and worth a word. */
   readonly settings: Readonly<Record<string, string>>;
 }
@@ -27,6 +29,13 @@ export function readRecord(metadata: Readonly<Record<string, string>>, file: str
   });
 }
 
+/** The names of the classes that a run was trained on; none of a checkpoint that no run wrote. */
+export function classesIn(
+  metadata: Readonly<Record<string, string>>,
+): NonNullable<RunRecord['classes']> {
+  return parse(metadata[key] ?? '')?.classes ?? {};
+}
+
 function parse(text: string): RunRecord | undefined {
   try {
     const record: unknown = JSON.parse(text);
@@ -45,11 +54,20 @@ function fields(value: unknown): Readonly<Record<string, unknown>> {
 }
 
 function isRecord(value: unknown): value is RunRecord {
-  const { position, seed, batchSize, examples, settings } = fields(value);
+  const { position, seed, batchSize, examples, settings, classes } = fields(value);
   const { epoch, batch } = fields(position);
   const counts = [epoch, batch, seed, batchSize, examples];
   const texts = Object.values(fields(settings));
-  return counts.every(isCount) && texts.every((text) => typeof text === 'string');
+  const names = Object.values(fields(classes));
+  return counts.every(isCount) && areTexts(texts) && names.every(areTexts);
+}
+
+function areTexts(value: unknown): boolean {
+  return Array.isArray(value) && value.every((text) => typeof text === 'string');
+}
+
+function describeClasses({ classes = {} }: RunRecord): string {
+  return Object.values(classes).flat().join(', ') || 'numbers';
 }
 
 /** Checks that a run can go on exactly where the record stands.
@@ -60,6 +78,7 @@ export function compareRecords(now: RunRecord, before: RunRecord, file: string):
     ['--seed', now.seed, before.seed],
     ['--batch-size', now.batchSize, before.batchSize],
     ['training examples', now.examples, before.examples],
+    ['classes', describeClasses(now), describeClasses(before)],
   ] as const;
   for (const [name, is, was] of fixed)
     if (is !== was)
