@@ -255,4 +255,11 @@ const loops = [1, 3].map((turns) =>
   ),
 );
 
-export const controlFlow: readonly GradientCase[] = [...conditionals, ...scans, ...loops];
+const longScans = scans.map((scan) => ({ ...scan, longestUnrolled: 0 }));
+
+export const controlFlow: readonly GradientCase[] = [
+  ...conditionals,
+  ...scans,
+  ...longScans,
+  ...loops,
+];

@@ -3,7 +3,7 @@ import { fusedOps, laterOps, shortMasks } from './attention-cases.js';
 import { controlFlow } from './control-flow-cases.js';
 import * as further from './further-cases.js';
 import * as single from './gradient-cases.js';
-import { batchFirst, recurrence } from './recurrent-cases.js';
+import { batchFirst, recurrence, recurrenceAsScan } from './recurrent-cases.js';
 import { resizing } from './resize-cases.js';
 
 /** All gradient cases, by family: each is compared with finite differences, and makes docs/OPERATORS.md. */
@@ -16,5 +16,6 @@ export const families: Readonly<Record<string, readonly GradientCase[]>> = {
   laterOps,
   shortMasks,
   recurrence,
+  recurrenceAsScan,
   resizing,
 };

@@ -136,3 +136,8 @@ export const recurrence: readonly GradientCase[] = [
     recurrent('LSTM', { direction, input_forget: 1 }, { initial: true }),
   ]),
 ];
+
+/** The same as Scans, the form of long sequences. */
+export const recurrenceAsScan: readonly GradientCase[] = [...recurrence, ...batchFirst].map(
+  (checked) => ({ ...checked, longestUnrolled: 0 }),
+);

@@ -57,19 +57,23 @@ export interface GradientCase {
   readonly outputs?: number;
   /** float32 where a kernel takes doubles and rounds them to floats inside. */
   readonly precision?: 'float32';
+  /** See differentiate. */
+  readonly longestUnrolled?: number;
 }
 
 const isShape = (input: GradientCase['inputs'][number]): input is readonly number[] =>
   Array.isArray(input);
 
-export function nameOf({ op, inputs, attributes = {}, domain }: GradientCase): string {
+export function nameOf(given: GradientCase): string {
+  const { op, inputs, attributes = {}, domain, longestUnrolled } = given;
   const shown = inputs.map((input) => {
     if (input === null) return '-';
     if (isShape(input)) return `[${input}]`;
     return `${input.type}(${input.values.slice(0, 8)})`;
   });
   const settings = Object.entries(attributes).map(([key, value]) => `${key}=${value}`);
-  return [domain ? `${domain}.${op}` : op, ...shown, ...settings].join(' ');
+  const form = longestUnrolled === undefined ? [] : ['as Scan'];
+  return [domain ? `${domain}.${op}` : op, ...shown, ...settings, ...form].join(' ');
 }
 
 /** mulberry32: numbers in [0, 1) that depend on the seed alone. */
@@ -102,7 +106,9 @@ interface Compiled {
 
 /** The graph of a case and of its gradients: the loss is Σ outputs · random weights. */
 function compile(checked: GradientCase, precision: Precision): Compiled {
-  const random = generator(seedOf(nameOf(checked)));
+  // Both forms of a recurrence are given the same numbers.
+  const { longestUnrolled, ...given } = checked;
+  const random = generator(seedOf(nameOf(given)));
   const builder = createBuilder();
   const { op } = builder;
   const [low, high] = checked.range ?? [-2, 2];
@@ -142,6 +148,8 @@ function compile(checked: GradientCase, precision: Precision): Compiled {
     builder,
     loss,
     inputs.map(({ name }) => name),
+    undefined,
+    longestUnrolled,
   );
   return {
     builder,

@@ -28,6 +28,7 @@ export async function modelGradients(
   data: Tensors,
   loss: Loss,
   wrt: readonly string[] = [],
+  longestUnrolled?: number,
 ): Promise<ModelGradients> {
   const { graph } = upgradeModel(model);
   const parameters = new Map(
@@ -52,7 +53,13 @@ export async function modelGradients(
       return builder.declare(value(name, tensor));
     },
   });
-  const { gradients } = differentiate(builder, total, [...parameters.keys(), ...wrt]);
+  const { gradients } = differentiate(
+    builder,
+    total,
+    [...parameters.keys(), ...wrt],
+    undefined,
+    longestUnrolled,
+  );
   const dialect = [...builder.nodes];
   const outputs = [total, ...gradients.values()];
   const lowered = lower(

@@ -1,7 +1,8 @@
 import type { GraphBuilder } from '../graph/builder.js';
 import { elementCount, float, int, type Value } from '../graph/value.js';
 
-interface Product {
+/** α·Aᵀ·B. */
+export interface Product {
   readonly a: Value;
   readonly b: Value;
   readonly alpha: number;
@@ -11,7 +12,7 @@ interface Product {
 const fewest = 3;
 
 /** Aᵀ·B, as the gradient of a weight matrix is written. */
-function productOf(builder: GraphBuilder, value: Value): Product | undefined {
+export function productOf(builder: GraphBuilder, value: Value): Product | undefined {
   const node = builder.producer(value);
   if (node?.opType !== 'Gemm' || node.inputs.length !== 2) return undefined;
   if (int(node.attributes, 'transA', 0) !== 1 || int(node.attributes, 'transB', 0) !== 0)

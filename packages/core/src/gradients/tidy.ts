@@ -1,4 +1,5 @@
 import type { GraphBuilder } from '../graph/builder.js';
+import { renameNode } from '../graph/inline.js';
 import { blankUnusedOutputs, prune } from '../graph/order.js';
 import type { Value } from '../graph/value.js';
 
@@ -27,8 +28,7 @@ export function tidy(
     const values = node.outputs.flatMap((output) =>
       names.has(output) ? [rename(builder.value(output))] : [],
     );
-    const inputs = node.inputs.map(renamed);
-    builder.add({ ...node, inputs, outputs: node.outputs.map(renamed) }, values);
+    builder.add(renameNode(node, renamed), values);
   }
   return new Map(
     [...wanted].map(([name, value]) => [name, { ...rename(value), parameter: name }] as const),

@@ -1,7 +1,9 @@
 import { GradwareError } from '../errors.js';
 import type { GraphBuilder } from '../graph/builder.js';
 import { gradware, isStockOp, isTrainingOp } from '../graph/dialect.js';
+import { renameNode } from '../graph/inline.js';
 import { sortNodes } from '../graph/order.js';
+import { knownScan } from '../graph/scan.js';
 import { sameShape, type Value } from '../graph/value.js';
 import type { Node, TensorData } from '../onnx/ir.js';
 import { usedNames } from '../onnx/names.js';
@@ -30,13 +32,22 @@ export function lower(
   outputs: Iterable<string>,
   options: LowerOptions,
 ): readonly Node[] {
+  return lowerNodes(builder, builder.nodes, [...outputs], options);
+}
+
+function lowerNodes(
+  builder: GraphBuilder,
+  nodes: readonly Node[],
+  outputs: readonly string[],
+  options: LowerOptions,
+): readonly Node[] {
   const used = new Set(outputs);
   const renamed = new Map<string, string>();
-  const pending = [...sortNodes(builder.nodes)];
+  const pending = [...sortNodes(nodes)];
   const kept: Node[] = [];
   for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
-    const current = node;
-    if (!current.outputs.some((output) => used.has(output))) continue;
+    if (!node.outputs.some((output) => used.has(output))) continue;
+    const current = withLoweredBody(builder, node, options);
     const mark = builder.nodes.length;
     const results =
       foldOutputs(builder, current, used) ?? applyRule(builder, current, used, options);
@@ -56,6 +67,17 @@ export function lower(
     pending.push(...builder.nodes.slice(mark));
   }
   return finish(kept.reverse(), renamed, new Set(outputs));
+}
+
+/** A Scan whose body the builder knows. */
+function withLoweredBody(builder: GraphBuilder, node: Node, options: LowerOptions): Node {
+  const scan = knownScan(builder, node);
+  if (scan === undefined) return node;
+  const { body } = scan;
+  const wanted = body.outputs.map(({ name }) => name);
+  const nodes = lowerNodes(builder, body.nodes, wanted, options);
+  const attributes = { ...node.attributes, body: { type: 'graph', value: { ...body, nodes } } };
+  return { ...node, attributes: attributes as Node['attributes'] };
 }
 
 /** A custom op may have the name of one that is known. */
@@ -184,8 +206,7 @@ function finish(
     return back.get(source) ?? source;
   };
   const rewritten = nodes.map((node) => ({
-    ...node,
-    inputs: node.inputs.map((name) => (name === '' ? '' : final(name))),
+    ...renameNode(node, final),
     outputs: node.outputs.map((name) => back.get(name) ?? name),
   }));
   return [...rewritten, ...copies];

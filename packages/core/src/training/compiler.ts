@@ -7,6 +7,7 @@ import type { TrainingGraph } from '../step/training-graph.js';
 import { findLabels, type LabelInput } from './checks.js';
 import type { OpenDevice } from './device.js';
 import { createExecutor, type Executor } from './executor.js';
+import { graphForm } from './graph-form.js';
 import type { SessionParts } from './session-parts.js';
 import type { StateStore } from './state-store.js';
 
@@ -38,7 +39,10 @@ export function createCompiler(
     feeding: Feeding,
     inputs: readonly Value[],
   ): Promise<Compiled> {
-    const graph = part === 'update' ? updateGraph(parts) : await parts.source.build(inputs);
+    const graph =
+      part === 'update'
+        ? updateGraph(parts)
+        : await parts.source.build(inputs, graphForm(parts.current().execution.provider));
     const { execution, sessionOptions } = parts.current();
     const labels = findLabels(graph.builder, graph.inputs);
     const program = compileStep(graph, {

@@ -19,6 +19,7 @@ import {
   predictionNames,
   refuseNothingToTrain,
 } from './forward-graph.js';
+import { shortest } from './graph-form.js';
 import { requireKnownOps } from './known-ops.js';
 import type { EvaluationModel, ModelSource } from './source.js';
 import { chooseParameters, evaluationExportWarnings, type ParameterChoice } from './trainable.js';
@@ -74,7 +75,13 @@ export async function forwardSource(
   const training = graph;
   const evaluation = evaluationMode(upgraded);
   const example = await lay(fedByUser.map(exampleInput), training);
-  differentiate(example.builder, example.loss, trainable, straightThrough);
+  differentiate(
+    example.builder,
+    example.loss,
+    trainable,
+    straightThrough,
+    shortest.longestUnrolled,
+  );
   const targets = example.targets.map(
     ({ name, type, shape }): ValueInfo => ({ name, type, shape: shape.map(() => null) }),
   );
@@ -98,10 +105,16 @@ export async function forwardSource(
     nominal: false,
     defaultLearningRate: undefined,
     warnings: evaluationExportWarnings(original, given.batchNorm),
-    async build(values) {
+    async build(values, form = shortest) {
       const laid = await lay(values, training);
       const { builder } = laid;
-      const { seed, gradients } = differentiate(builder, laid.loss, trainable, straightThrough);
+      const { seed, gradients } = differentiate(
+        builder,
+        laid.loss,
+        trainable,
+        straightThrough,
+        form.longestUnrolled,
+      );
       return {
         builder,
         inputs: laid.inputs,

@@ -3,6 +3,7 @@ import type { Value } from '../graph/value.js';
 import type { Model, TensorData, ValueInfo } from '../onnx/ir.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
 import type { TrainingGraph } from '../step/training-graph.js';
+import type { GraphForm } from './graph-form.js';
 
 /** A model for evaluation: parameters are inputs. */
 export interface EvaluationModel {
@@ -39,7 +40,7 @@ export interface ModelSource {
   readonly defaultLearningRate: number | undefined;
   readonly warnings: readonly string[];
   /** Forward and backward pass for inputs of exact shapes. */
-  build(inputs: readonly Value[]): Promise<TrainingGraph>;
+  build(inputs: readonly Value[], form?: GraphForm): Promise<TrainingGraph>;
   /** The evaluation model; for exact shapes where it depends on them. */
   evaluation(inputs: readonly Value[]): Promise<EvaluationModel>;
   /** Whether `evaluation` is the same for all shapes. */

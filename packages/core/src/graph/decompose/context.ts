@@ -3,7 +3,11 @@ import type { GraphBuilder } from '../builder.js';
 import type { DecompositionContext, Values } from './decomposition.js';
 
 /** What a decomposition may ask about a node of a graph. */
-export function contextOf(builder: GraphBuilder, node: Node): DecompositionContext {
+export function contextOf(
+  builder: GraphBuilder,
+  node: Node,
+  longestUnrolled = Number.POSITIVE_INFINITY,
+): DecompositionContext {
   const lookUp = (name: string) => (name === '' ? undefined : builder.value(name));
   return {
     x: node.inputs.map(lookUp) as unknown as Values,
@@ -12,6 +16,7 @@ export function contextOf(builder: GraphBuilder, node: Node): DecompositionConte
     op: builder.op,
     emit: builder.emit,
     builder,
+    longestUnrolled,
     has: (i) => (node.inputs[i] ?? '') !== '',
     wants: (i) => (node.outputs[i] ?? '') !== '',
     constant: (i) => {

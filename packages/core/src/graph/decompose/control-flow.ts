@@ -1,6 +1,7 @@
 import { GradwareError } from '../../errors.js';
 import type { Graph } from '../../onnx/ir.js';
-import { capturedNames } from '../../onnx/names.js';
+import { capturedNames, subgraphs } from '../../onnx/names.js';
+import { emitScan, formalOf, rowType } from '../scan.js';
 import { int, ints, normalizeAxis, sameShape, type Value } from '../value.js';
 import { contextOf } from './context.js';
 import { type DecompositionContext, decompositions } from './decomposition.js';
@@ -89,19 +90,78 @@ function unstacked({ op }: DecompositionContext, value: Value, at = 0): readonly
   return parts.map((part) => op.reshape(part, shape));
 }
 
-/** Unrolled: the number of steps follows from the shapes. */
+/** The same for all inputs, or all outputs, of a Scan: undefined where they differ. */
+function common({ attributes }: DecompositionContext, name: string, count: number) {
+  const values = Array.from({ length: count }, (_, i) => ints(attributes, name)?.[i] ?? 0);
+  return values.every((value) => value === values[0]) ? (values[0] ?? 0) : undefined;
+}
+
+/** A body whose steps differ in more than what they are given: by random numbers, or by a branch. */
+function needsOwnSteps(body: Graph): boolean {
+  return body.nodes.some(
+    (node) => subgraphs(node).length > 0 || /^(Dropout|Random|Bernoulli)/.test(node.opType),
+  );
+}
+
+/** As a Scan whose body the differentiator knows; undefined for a form that has to be unrolled. */
+function longScan(
+  context: DecompositionContext,
+  body: Graph,
+  scanned: number,
+): readonly Value[] | undefined {
+  const { builder, node, x } = context;
+  const stateCount = node.inputs.length - scanned;
+  const rowCount = node.outputs.length - stateCount;
+  const backward = common(context, 'scan_input_directions', scanned);
+  const axes = [
+    common(context, 'scan_input_axes', scanned),
+    common(context, 'scan_output_axes', rowCount),
+  ];
+  const together =
+    rowCount === 0 || common(context, 'scan_output_directions', rowCount) === backward;
+  if (backward === undefined || !together || axes.some((axis) => axis !== 0)) return undefined;
+  if (needsOwnSteps(body)) return undefined;
+  const given = x.slice(0, node.inputs.length);
+  const formals = given.map((value, i) =>
+    formalOf(builder, body.inputs[i]?.name ?? '', i < stateCount ? value : rowType(value)),
+  );
+  const mark = builder.nodes.length;
+  const made = inline(
+    context,
+    body,
+    new Map(body.inputs.map(({ name }, i) => [name, formals[i] as Value])),
+  );
+  const parts = given.map((value, i) => ({ value, formal: formals[i] as Value }));
+  const { states, rows } = emitScan(builder, {
+    name: builder.fresh('Scan'),
+    nodes: builder.takeSince(mark),
+    states: parts
+      .slice(0, stateCount)
+      .map(({ value, formal }, i) => ({ initial: value, formal, next: made[i] as Value })),
+    sequences: parts.slice(stateCount),
+    rows: made.slice(stateCount),
+    backward: backward === 1,
+  });
+  return [...states, ...rows];
+}
+
+/** Unrolled, or else a Scan again: the number of steps follows from the shapes. */
 function scan(context: DecompositionContext): readonly (Value | undefined)[] {
   const { x, node, attributes } = context;
   const body = graphOf(context, 'body');
   const scanned = int(attributes, 'num_scan_inputs', 0);
   const stateCount = node.inputs.length - scanned;
   const setting = (name: string, i: number) => ints(attributes, name)?.[i] ?? 0;
+  const [first] = x.slice(stateCount);
+  const length =
+    first?.shape[normalizeAxis(setting('scan_input_axes', 0), first.shape.length)] ?? 0;
+  const whole = length > context.longestUnrolled ? longScan(context, body, scanned) : undefined;
+  if (whole !== undefined) return whole;
+  refuseSteps(context, length);
   const sequences = x.slice(stateCount, node.inputs.length).map((value, i) => {
     const parts = unstacked(context, value, setting('scan_input_axes', i));
     return setting('scan_input_directions', i) === 1 ? parts.toReversed() : parts;
   });
-  const length = sequences[0]?.length ?? 0;
-  refuseSteps(context, length);
   let states: readonly Value[] = x.slice(0, stateCount);
   const rows = node.outputs.slice(stateCount).map((): Value[] => []);
   for (let t = 0; t < length; t++) {

@@ -14,6 +14,8 @@ export interface DecompositionContext {
   readonly op: Op;
   readonly emit: GraphBuilder['emit'];
   readonly builder: GraphBuilder;
+  /** A recurrence of more steps becomes a Scan. */
+  readonly longestUnrolled: number;
   has(i: number): boolean;
   /** Whether the node names output i. */
   wants(i: number): boolean;

@@ -45,18 +45,27 @@ export function hasStockKernel(node: Node): boolean {
 
 /** Takes the nodes among `wanted` apart that have no gradient rule of their own, in place. Where nobody wants a
  *  gradient a node stays whole: ONNX Runtime's kernel is the faster one. */
-export function decompose(builder: GraphBuilder, wanted: ReadonlySet<Node>): void {
+export function decompose(
+  builder: GraphBuilder,
+  wanted: ReadonlySet<Node>,
+  longestUnrolled?: number,
+): void {
   for (const node of builder.takeSince(0)) {
     const decomposition = wanted.has(node) ? decompositionOf(node) : undefined;
     if (decomposition === undefined) builder.add(node, []);
-    else takeApart(builder, node, decomposition);
+    else takeApart(builder, node, decomposition, longestUnrolled);
   }
 }
 
 /** Emits a node taken apart, with its outputs under their names. */
-export function takeApart(builder: GraphBuilder, node: Node, decomposition: Decomposition): void {
+export function takeApart(
+  builder: GraphBuilder,
+  node: Node,
+  decomposition: Decomposition,
+  longestUnrolled?: number,
+): void {
   const outputs = builder.scoped(node.name || node.opType, () =>
-    decomposition(contextOf(builder, node)),
+    decomposition(contextOf(builder, node, longestUnrolled)),
   );
   node.outputs.forEach((output, i) => {
     const made = outputs[i];

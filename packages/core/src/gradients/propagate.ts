@@ -1,0 +1,159 @@
+import { GradwareError } from '../errors.js';
+import type { GraphBuilder } from '../graph/builder.js';
+import { knownScan } from '../graph/scan.js';
+import { sameShape, type Value } from '../graph/value.js';
+import type { DataType, Node } from '../onnx/ir.js';
+import { usedNames } from '../onnx/names.js';
+import { mergeProducts } from './merge-products.js';
+import type { Values } from './rule.js';
+import { gradientRuleOf, isDifferentiable, takesGradientOf } from './rules/index.js';
+
+/** Ops (Sign, Round, Floor, Ceil) whose straight-through estimate takes the place of a gradient of zero. */
+export type StraightThrough = ReadonlySet<string> | undefined;
+
+const floats: ReadonlySet<DataType> = new Set<DataType>([
+  'float32',
+  'float16',
+  'bfloat16',
+  'float64',
+]);
+
+export function isFloat({ type }: { readonly type: DataType }): boolean {
+  return floats.has(type);
+}
+
+/** Values that depend on some of `wrt` through differentiable edges, those themselves included. */
+export function activeValues(
+  builder: GraphBuilder,
+  sorted: readonly Node[],
+  wrt: Iterable<string>,
+  straightThrough: StraightThrough,
+): ReadonlySet<string> {
+  const active = new Set(wrt);
+  for (const node of sorted) {
+    if (
+      !isDifferentiable(node.opType, straightThrough) ||
+      !usedNames(node).some((name) => active.has(name))
+    )
+      continue;
+    for (const output of node.outputs) {
+      const value = builder.values.get(output);
+      if (value !== undefined && isFloat(value)) active.add(output);
+    }
+  }
+  return active;
+}
+
+type Gradients = readonly (Value | undefined)[];
+
+export interface Propagation {
+  readonly builder: GraphBuilder;
+  /** Forward nodes, each after those that it takes values from. */
+  readonly sorted: readonly Node[];
+  readonly active: ReadonlySet<string>;
+  readonly straightThrough: StraightThrough;
+  /** What the gradients of the last values are. */
+  readonly contributions: ReadonlyMap<string, readonly Value[]>;
+  /** The gradients of what a Scan uses, by name. */
+  readonly scan?: (
+    node: Node,
+    dys: Gradients,
+    active: ReadonlySet<string>,
+  ) => ReadonlyMap<string, Value>;
+}
+
+export interface Propagated {
+  /** The parts that the gradient of a value is the sum of. */
+  readonly contributions: ReadonlyMap<string, readonly Value[]>;
+  /** Their sum; undefined where no gradient arrives. */
+  gradientOf(name: string): Value | undefined;
+}
+
+/** Reverse mode: nodes are visited from the last to the first; contributions to one value are summed. */
+export function propagate(given: Propagation): Propagated {
+  const { builder, sorted, active, straightThrough, scan } = given;
+  const { op } = builder;
+  const contributions = new Map(given.contributions);
+
+  function gradientOf(name: string): Value | undefined {
+    const parts = contributions.get(name);
+    if (parts === undefined) return undefined;
+    const [first, second] = parts;
+    if (first === undefined || second === undefined) return first;
+    const total = builder.scoped(`AccumulateGrad_${name}`, () => {
+      const [only, ...others] = mergeProducts(builder, parts) ?? parts;
+      return others.length === 0 ? (only as Value) : op.Sum(only, ...others);
+    });
+    contributions.set(name, [total]);
+    return total;
+  }
+
+  function contribute(node: Node, name: string, gradient: Value | null | undefined): void {
+    if (gradient === null || gradient === undefined || !active.has(name)) return;
+    checkShape(node, builder.value(name), gradient);
+    contributions.set(name, [...(contributions.get(name) ?? []), gradient]);
+  }
+
+  for (const node of [...sorted].reverse()) {
+    const reached = node.outputs.some((output) => active.has(output));
+    if (!reached || !isDifferentiable(node.opType, straightThrough)) continue;
+    const dys = node.outputs.map((output) => (output === '' ? undefined : gradientOf(output)));
+    if (dys.every((dy) => dy === undefined)) continue;
+    builder.scoped(`${node.name || node.opType}_Grad`, () => {
+      if (scan !== undefined && knownScan(builder, node) !== undefined)
+        for (const [name, gradient] of scan(node, dys, active)) contribute(node, name, gradient);
+      else {
+        const results = backward(builder, node, dys, active, straightThrough);
+        node.inputs.forEach((name, i) => {
+          contribute(node, name, results[i]);
+        });
+      }
+    });
+  }
+  return { contributions, gradientOf };
+}
+
+function backward(
+  builder: GraphBuilder,
+  node: Node,
+  dys: Gradients,
+  active: ReadonlySet<string>,
+  straightThrough: StraightThrough,
+): readonly (Value | null | undefined)[] {
+  const rule = gradientRuleOf(node, straightThrough);
+  const lost = dys.findIndex((dy, i) => dy !== undefined && !takesGradientOf(node, i));
+  if (rule === undefined || lost >= 0)
+    throw new GradwareError(
+      'NO_GRADIENT',
+      `No gradient is known for ${rule ? `output ${lost} of ` : ''}${node.opType}`,
+      { where: `node ${node.name}` },
+    );
+  const lookUp = (name: string) => (name === '' ? undefined : builder.value(name));
+  const ys = node.outputs.map(lookUp) as unknown as Values;
+  return rule({
+    dy: dys[0] as Value,
+    dys,
+    x: node.inputs.map(lookUp) as unknown as Values,
+    y: ys[0],
+    ys,
+    attributes: node.attributes,
+    node,
+    op: builder.op,
+    emit: builder.emit,
+    has: (i) => (node.inputs[i] ?? '') !== '',
+    needs: (i) => active.has(node.inputs[i] ?? ''),
+    constant: (i) => {
+      const tensor = builder.constant(node.inputs[i] ?? '');
+      return tensor && Array.from(tensor.data as ArrayLike<number | bigint>, Number);
+    },
+  });
+}
+
+function checkShape(node: Node, value: Value, gradient: Value): void {
+  if (sameShape(value.shape, gradient.shape) && value.type === gradient.type) return;
+  throw new GradwareError(
+    'NO_GRADIENT',
+    `The gradient rule of ${node.opType} gives ${gradient.type}[${gradient.shape}] for ${value.type}[${value.shape}]`,
+    { where: `node ${node.name}, input ${value.name}` },
+  );
+}
