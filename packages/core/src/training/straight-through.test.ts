@@ -1,8 +1,9 @@
 import { Tensor } from 'onnxruntime-node';
 import { expect, test } from 'vitest';
+import { GradwareError } from '../errors.js';
 import { tensorOf } from '../graph/constants.js';
-import { TrainingSession } from '../node.js';
-import { encodeModel } from '../onnx/model.js';
+import { generateArtifacts, TrainingSession } from '../node.js';
+import { decodeModel, encodeModel } from '../onnx/model.js';
 import { sgd } from '../optimizers/sgd.js';
 import type { TrainingOptions } from './api.js';
 
@@ -53,4 +54,12 @@ test('weights behind a Sign train by the straight-through estimate, as far as th
 test('an op without such an estimate is refused', async () => {
   const options = { straightThrough: ['Relu'] } as unknown as TrainingOptions;
   await expect(open(options)).rejects.toThrow(/Relu has no straight-through estimate/);
+});
+
+test('artifacts take the straight-through estimate, too', async () => {
+  const options = { loss: 'mse', requiresGrad: ['w'] };
+  await expect(generateArtifacts(binary, options)).rejects.toThrow(GradwareError);
+  const { trainModel } = await generateArtifacts(binary, { ...options, straightThrough: ['Sign'] });
+  const { nodes } = decodeModel(trainModel).graph;
+  expect(nodes.map(({ opType }) => opType)).toContain('LessOrEqual');
 });

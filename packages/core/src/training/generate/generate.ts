@@ -2,6 +2,10 @@ import { opsWithoutOrtKernel } from '../../artifacts/ort-kernels.js';
 import { optimizerModel } from '../../artifacts/write-optimizer-model.js';
 import { writeOrtCheckpoint } from '../../artifacts/write-ort-checkpoint.js';
 import { GradwareError } from '../../errors.js';
+import {
+  checkStraightThrough,
+  type StraightThroughOp,
+} from '../../gradients/rules/straight-through.js';
 import type { ShapeOracle } from '../../graph/infer.js';
 import { upgradeModel } from '../../graph/upgrade.js';
 import { crossEntropy, lossByName, output } from '../../losses/index.js';
@@ -40,6 +44,8 @@ export interface GenerateOptions {
   readonly nominalCheckpoint?: boolean | undefined;
   /** In front of each file name. */
   readonly prefix?: string | undefined;
+  /** Ops (Sign, Round, Floor, Ceil) whose straight-through estimate takes the place of a gradient of zero. */
+  readonly straightThrough?: readonly StraightThroughOp[] | undefined;
   /** Sizes for open dimensions of the inputs that shall not stay open, by name. */
   readonly dimensions?: Readonly<Record<string, number>> | undefined;
 }
@@ -85,7 +91,13 @@ async function artifactsOf(
     options.optimizer === null ? undefined : describeOptimizer(options.optimizer ?? 'adamw');
   const predictions = predictionNames(graph, options.lossInputNames, file);
   const { requiresGrad, frozenParams } = options;
-  const plan = planParameters(graph, predictions, requiresGrad, frozenParams, file);
+  const straightThrough = checkStraightThrough(options.straightThrough);
+  const plan = planParameters(
+    graph,
+    predictions,
+    { requiresGrad, frozenParams, straightThrough },
+    file,
+  );
   const open = openDimensions(fedInputs(graph), options.dimensions ?? {}, file);
   requireOwnNames([...open.inputs.map(({ name }) => name), ...additionalOutputNames], file);
   const { training, evaluation, typeOf } = await layModels(
@@ -100,6 +112,7 @@ async function artifactsOf(
         file,
       },
       trainable: plan.trainable,
+      straightThrough,
       additionalOutputs: additionalOutputNames,
     },
     oracle,

@@ -19,6 +19,7 @@ export interface ModelsRequest {
   readonly open: OpenInputs;
   readonly parts: ForwardParts;
   readonly trainable: readonly string[];
+  readonly straightThrough: ReadonlySet<string> | undefined;
   readonly additionalOutputs: readonly string[];
 }
 
@@ -74,7 +75,12 @@ async function layAt(
     const laid = await lay(trainingForm(model.graph), at);
     requireValues(laid, additionalOutputs);
     const forward = { ...laid.builder, nodes: [...laid.builder.nodes] };
-    const { gradients } = differentiate(laid.builder, laid.loss, trainable);
+    const { gradients } = differentiate(
+      laid.builder,
+      laid.loss,
+      trainable,
+      request.straightThrough,
+    );
     avoidWrongKernels(
       laid.builder,
       open.dimensions.some(({ axis }) => axis === 0),

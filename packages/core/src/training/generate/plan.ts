@@ -11,16 +11,21 @@ export interface ParameterPlan {
   readonly frozen: readonly string[];
 }
 
+interface ParameterWishes {
+  readonly requiresGrad: readonly string[] | undefined;
+  readonly frozenParams: readonly string[] | undefined;
+  readonly straightThrough: ReadonlySet<string> | undefined;
+}
+
 /** What trains, and what is fed beside it: what `frozenParams` names, and the running statistics of batch norms, which
  *  ORT's runtime updates in place. All else stays a constant in the models, as with ORT's tool. */
 export function planParameters(
   graph: Graph,
   predictions: readonly string[],
-  requiresGrad: readonly string[] | undefined,
-  frozenParams: readonly string[] | undefined,
+  { requiresGrad, frozenParams, straightThrough }: ParameterWishes,
   file: string,
 ): ParameterPlan {
-  const choices = chooseParameters(graph, predictions, requiresGrad, frozenParams);
+  const choices = chooseParameters(graph, predictions, requiresGrad, frozenParams, straightThrough);
   const trains = new Set(choices.filter((choice) => choice.trains).map(({ name }) => name));
   if (trains.size === 0) refuseNothingToTrain(choices, file);
   const names = choices.map(({ name }) => name);
