@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { Runtime } from '@gradware/core';
-import { nodeRuntime } from '@gradware/core/node';
+import { nodeRuntime, TrainingSession } from '@gradware/core/node';
+import { lossScale } from '@gradware/plugin-loss-scale';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { perceptron } from './perceptron.js';
 
@@ -24,6 +25,22 @@ export async function noWebgpu(): Promise<string | undefined> {
     return undefined;
   } catch (error) {
     return `no WebGPU: ${error instanceof Error ? error.message : String(error)}`;
+  }
+}
+
+/** Why the GPU does not compute in float16; undefined where it does. */
+export async function noHalfPrecision(): Promise<string | undefined> {
+  const missing = await noWebgpu();
+  if (missing !== undefined) return missing;
+  try {
+    const session = await TrainingSession.create(perceptron([2, 2]), {
+      executionProviders: ['webgpu'],
+      mixedPrecision: lossScale(),
+    });
+    await session.release();
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
   }
 }
 

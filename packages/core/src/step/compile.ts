@@ -15,6 +15,7 @@ import {
 import type { Setting } from '../schedules/schedule.js';
 import { commitStates } from './commit.js';
 import { loopStages, singleStages } from './emit.js';
+import { halfPrecision } from './half-precision.js';
 import { type Feeding, names, type Part, type StateSpec, type StepProgram } from './program.js';
 import type { TrainingGraph } from './training-graph.js';
 import {
@@ -38,6 +39,8 @@ export interface CompileOptions {
   readonly live: LiveSettings;
   readonly learningRate: Setting;
   readonly wantsMetric: (name: string) => boolean;
+  /** Whether forward and backward pass compute in float16 where that is safe. Default false. */
+  readonly halfPrecision?: boolean | undefined;
 }
 
 /** Compiles one step, or K in a Loop, into ordinary ONNX models. The builder of `graph` is used up. */
@@ -98,7 +101,20 @@ export function compileStep(graph: TrainingGraph, options: CompileOptions): Step
   ]);
   const random = (shape: readonly number[], key: string) =>
     uniform(builder.op, { shape, seed, step, key });
-  const nodes = lower(builder, roots, { provider: options.provider, random });
+  const ends = new Set(options.halfPrecision === true && part !== 'update' ? endsOf(graph) : []);
+  const lowered = lower(builder, new Set([...roots, ...ends]), {
+    provider: options.provider,
+    random,
+  });
+  const nodes =
+    ends.size === 0
+      ? lowered
+      : halfPrecision(builder, lowered, {
+          outputs: roots,
+          ends,
+          weights: weightsOf(graph),
+          imitates: options.provider === 'cpu' || options.provider === 'wasm',
+        });
   const body = { builder, nodes, states, collected, seed, hosts: registry.hosts };
   return {
     part,
@@ -160,6 +176,28 @@ function createChains(
       return { group, learningRate: own, chain: createChain(plugins, ids, environment) };
     }),
   };
+}
+
+/** What the forward and the backward pass are there for. */
+function endsOf({
+  builder,
+  trainable,
+  statistics,
+  loss,
+  outputs,
+}: TrainingGraph): readonly string[] {
+  return [
+    loss,
+    ...trainable.map(({ gradient }) => gradient),
+    ...statistics.map(({ next }) => next),
+    ...outputs,
+  ].flatMap((value) => (builder.producer(value) === undefined ? [] : [value.name]));
+}
+
+function weightsOf({ trainable, frozen }: TrainingGraph): ReadonlySet<string> {
+  return new Set(
+    [...trainable.map(({ parameter }) => parameter), ...frozen].map(({ name }) => name),
+  );
 }
 
 /** Lets the plugins replace the gradient of the loss that the backward pass starts from: those of groups have no

@@ -57,6 +57,10 @@ export interface TrainingOptions {
   /** Parts of the model with a chain, an optimizer and a learning rate of their own. A parameter is in the first group
    *  that matches it; what none matches has the session's optimizer and learning rate. */
   readonly groups?: readonly GroupOptions[] | undefined;
+  /** Computes forward and backward pass in float16 where that is safe, on weights that stay float32, and scales the
+   *  loss with this plugin, so that small gradients do not vanish: `mixedPrecision: lossScale()`. It is the first of
+   *  the chain. Faster on webgpu (where the adapter has shader-f16) and cuda; cpu and wasm only imitate it. */
+  readonly mixedPrecision?: GradientPlugin | undefined;
   /** For a forward model: what is minimised. A name or a Loss. */
   readonly loss?: Loss | string | undefined;
   /** For a forward model: the outputs that go to the loss. Default: the first. */

@@ -11,6 +11,7 @@ const known: Readonly<Record<keyof TrainingOptions, true>> = {
   optimizer: true,
   learningRate: true,
   groups: true,
+  mixedPrecision: true,
   loss: true,
   lossInputNames: true,
   requiresGrad: true,
@@ -65,12 +66,24 @@ export function checkTrainingOptions(options: TrainingOptions): void {
       near.length > 0 ? `Did you mean ${near.join(' or ')}?` : `There are ${names.join(', ')}.`,
     );
   }
-  const { plugins, seed = 0, learningRate } = options;
+  const { plugins, seed = 0, learningRate, mixedPrecision } = options;
   if (!Number.isInteger(seed) || seed < 0 || seed > 0xffffffff)
     refuse(`The seed must be a whole number from 0 to 2^32 - 1, not ${seed}`, 'Give another.');
   if (plugins !== undefined && !Array.isArray(plugins))
     refuse('The plugins must be a list', 'Give plugins: [ ... ], in the order of the chain.');
+  if (mixedPrecision !== undefined) checkMixedPrecision(mixedPrecision);
   if (learningRate !== undefined) checkLearningRate(learningRate);
+}
+
+/** Without a scaled loss, most gradients of float16 are zero. */
+function checkMixedPrecision(plugin: unknown): void {
+  const scales =
+    typeof plugin === 'object' && plugin !== null && 'seed' in plugin && plugin.seed !== undefined;
+  if (!scales)
+    refuse(
+      'mixedPrecision takes the plugin that scales the loss',
+      'Give mixedPrecision: lossScale(), with lossScale from @gradware/plugin-loss-scale.',
+    );
 }
 
 /** Plugins come from options, containers and foreign packages.

@@ -54,6 +54,7 @@ export function createCompiler(
       live: parts.live,
       learningRate: parts.learningRate,
       wantsMetric: parts.wantsMetric,
+      halfPrecision: parts.halfPrecision,
     });
     return {
       executor: await createExecutor(parts.runtime, program, sessionOptions, parts.store),

@@ -43,11 +43,17 @@ export async function createTrainingSession(
   const wanted = (options.executionProviders ?? [runtime.defaultProvider]).map((entry) =>
     typeof entry === 'string' ? entry : entry.name,
   );
-  const reopen = () => openDevice(runtime, wanted, options.session);
+  const { mixedPrecision } = options;
+  const arithmetic = mixedPrecision === undefined ? 'float32' : 'float16';
+  const reopen = () => openDevice(runtime, wanted, arithmetic, options.session);
   const device = await reopen();
   requireLimits(device, source);
   const optimizer = options.optimizer ?? registered.optimizer ?? source.optimizer ?? adamw();
-  const plugins = [...registered.plugins, ...(options.plugins ?? [])];
+  const plugins = [
+    ...(mixedPrecision ? [mixedPrecision] : []),
+    ...registered.plugins,
+    ...(options.plugins ?? []),
+  ];
   checkPlugins(plugins);
   const plan = planTraining(trainableOf(source), plugins, optimizer, options.groups);
   const warnings = [
@@ -68,6 +74,7 @@ export async function createTrainingSession(
     device,
     reopen,
     seed,
+    halfPrecision: mixedPrecision !== undefined,
     wantsMetric: metricFilter(options.metrics),
     warnings,
     initialState: stateByGroup(

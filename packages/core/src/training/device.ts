@@ -17,14 +17,15 @@ export interface OpenDevice {
  *  Runtime's own, longer time; on a busy one steps take two thirds of the time, as the others get on. */
 const briefSpinning = { session: { intra_op: { spin_duration_us: '50' } } };
 
-/** Opens the first of the wanted providers that works.
+/** Opens the first of the wanted providers that works, and computes in this type.
  *  @throws GradwareError RUNTIME where none does */
 export async function openDevice(
   runtime: Runtime,
   wanted: readonly (Provider | 'auto')[],
+  arithmetic: 'float32' | 'float16',
   options: SessionOptions | undefined,
 ): Promise<OpenDevice> {
-  const { execution, limits } = await chooseProvider(runtime, wanted);
+  const { execution, limits } = await chooseProvider(runtime, wanted, arithmetic);
   const sessionOptions: SessionOptions = {
     // What goes wrong is thrown; ONNX Runtime's own lines would only say it twice.
     logSeverityLevel: 4,

@@ -3,8 +3,9 @@ import { GradwareError, messageOf } from '../errors.js';
 import { tensorOf } from '../graph/constants.js';
 import { irVersion, opset } from '../graph/opset.js';
 import type { Provider } from '../lowering/rule.js';
+import { elementTypes } from '../onnx/element-types.js';
 import { encodeModel } from '../onnx/encode-model.js';
-import type { Graph } from '../onnx/ir.js';
+import type { DataType, Graph, Node } from '../onnx/ir.js';
 import type { Device, Runtime } from '../runtime/runtime.js';
 import { toTensor } from '../runtime/tensors.js';
 import type { Execution } from './api.js';
@@ -27,6 +28,7 @@ const remedies: Readonly<Record<Provider, string>> = {
 export async function chooseProvider(
   runtime: Runtime,
   wanted: readonly (Provider | 'auto')[],
+  arithmetic: 'float32' | 'float16' = 'float32',
 ): Promise<{ readonly execution: Execution; readonly limits: Device }> {
   const candidates = wanted.flatMap((name) =>
     name === 'auto' ? preference[runtime.name] : [name],
@@ -42,7 +44,7 @@ export async function chooseProvider(
       continue;
     }
     try {
-      await probe(runtime, provider);
+      await probe(runtime, provider, arithmetic);
     } catch (cause) {
       refused.push(`${provider}: ${messageOf(cause).split('\n')[0]}`);
       continue;
@@ -57,8 +59,12 @@ export async function chooseProvider(
 }
 
 /** Some providers open a session and fail when it runs. */
-async function probe(runtime: Runtime, provider: Provider): Promise<void> {
-  const session = await runtime.InferenceSession.create(encodeModel(doubling()), {
+async function probe(
+  runtime: Runtime,
+  provider: Provider,
+  type: 'float32' | 'float16',
+): Promise<void> {
+  const session = await runtime.InferenceSession.create(encodeModel(doubling(type)), {
     executionProviders: [provider],
     logSeverityLevel: 4,
   });
@@ -86,19 +92,31 @@ function describe(provider: Provider, device: Device, refused: readonly string[]
   };
 }
 
-function doubling() {
+/** y = x + x, computed in this type. */
+function doubling(type: 'float32' | 'float16') {
   const float = { type: 'float32' as const, shape: [1] };
+  const node = (
+    opType: string,
+    input: string,
+    output: string,
+    attributes: Node['attributes'] = {},
+  ) => ({
+    name: output,
+    opType,
+    domain: '',
+    inputs: opType === 'Add' ? [input, input] : [input],
+    outputs: [output],
+    attributes,
+  });
+  const to = (element: DataType) => ({
+    to: { type: 'int' as const, value: elementTypes[element].code },
+  });
   const graph: Graph = {
     name: 'probe',
     nodes: [
-      {
-        name: 'probe',
-        opType: 'Add',
-        domain: '',
-        inputs: ['x', 'x'],
-        outputs: ['y'],
-        attributes: {},
-      },
+      node('Cast', 'x', 'a', to(type)),
+      node('Add', 'a', 'b'),
+      node('Cast', 'b', 'y', to('float32')),
     ],
     inputs: [{ name: 'x', ...float }],
     outputs: [{ name: 'y', ...float }],

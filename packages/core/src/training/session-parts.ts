@@ -16,6 +16,8 @@ export interface SessionParts {
   /** Opens a device anew, after one was lost. */
   readonly reopen: () => Promise<OpenDevice>;
   readonly seed: number;
+  /** Whether forward and backward pass compute in float16. */
+  readonly halfPrecision: boolean;
   readonly wantsMetric: (name: string) => boolean;
   readonly warnings: readonly string[];
   /** State of the optimizer that came with the artifacts, by key. */
