@@ -56,6 +56,21 @@ export const adamw = defineOptimizer({
   },
 });
 
+/** AdamW whose weights do not decay, and cannot be made to: what most artifacts of ORT's tools describe. Two passes
+ *  over memory less. */
+export const adamwWithoutDecay = defineOptimizer({
+  name: 'adamw',
+  description: 'Adam as AdamW with no weight decay.',
+  defaultLearningRate: 1e-3,
+  options: {
+    ...moments,
+    form: constant(oneOf('torch', 'huggingface'), 'torch', 'where ε stands'),
+    correctBias: constant(boolean, true, 'corrects the moments for their start at zero'),
+  },
+  update: (gradients, context, { form, correctBias, ...options }) =>
+    undecayed(gradients, context, scalesOf(context, options, form, correctBias), options),
+});
+
 /** Adam (Kingma and Ba 2015) as torch.optim.Adam without weight decay: for that, AdamW or the plugin l2.
  *  Δ = -lr / (1 - β₁ᵗ) · m / (√(v / (1 - β₂ᵗ)) + ε); state as in AdamW. 11 passes over memory, beside w + Δ. */
 export const adam = defineOptimizer({
@@ -63,16 +78,29 @@ export const adam = defineOptimizer({
   description: 'Adam without weight decay.',
   defaultLearningRate: 1e-3,
   options: moments,
-  update(gradients, context, options) {
-    const { op } = context;
-    const scales = scalesOf(context, options, 'torch', true);
-    const factor = op.Neg(scales.step);
-    return gradients.map((gradient) => {
-      const direction = directionOf(context, gradient, scales.epsilon, options);
-      return op.cast(op.Mul(direction, factor), gradient.type);
-    });
-  },
+  update: (gradients, context, options) =>
+    undecayed(gradients, context, scalesOf(context, options, 'torch', true), options),
 });
+
+interface Scales {
+  readonly step: Value;
+  readonly epsilon: Value;
+}
+
+/** Δ = -step · m / (√v + epsilon) */
+function undecayed(
+  gradients: readonly Value[],
+  context: OptimizerContext,
+  { step, epsilon }: Scales,
+  options: MomentOptions,
+): readonly Value[] {
+  const { op } = context;
+  const factor = op.Neg(step);
+  return gradients.map((gradient) => {
+    const direction = directionOf(context, gradient, epsilon, options);
+    return op.cast(op.Mul(direction, factor), gradient.type);
+  });
+}
 
 /** The scalars of Δ = -step · m / (√v + epsilon): both bias corrections are folded into them. */
 function scalesOf(
@@ -80,7 +108,7 @@ function scalesOf(
   { beta1, beta2, epsilon }: MomentOptions,
   form: 'torch' | 'huggingface',
   correctBias: boolean,
-): { readonly step: Value; readonly epsilon: Value } {
+): Scales {
   if (!correctBias) return { step: learningRate, epsilon: op.scalar(epsilon) };
   const [first, second] = biasCorrections(op, count, [beta1, beta2]);
   const root = op.Sqrt(second);

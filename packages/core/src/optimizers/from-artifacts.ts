@@ -1,7 +1,7 @@
 import type { OptimizerDescription } from '../artifacts/optimizer-model.js';
 import type { Op } from '../graph/builder.js';
 import type { Value } from '../graph/value.js';
-import { adamw } from './adamw.js';
+import { adamw, adamwWithoutDecay } from './adamw.js';
 import type { Optimizer } from './optimizer.js';
 import { sgd } from './sgd.js';
 
@@ -25,8 +25,8 @@ function createOptimizer(description: OptimizerDescription): Optimizer {
   if (description.kind === 'sgd') return sgd();
   const { mode, betas, epsilon, weightDecay, biasCorrection } = description;
   const [beta1, beta2] = betas;
-  const settings = { beta1, beta2, epsilon, weightDecay };
-  return adamw({ ...settings, form: mode, correctBias: biasCorrection });
+  const settings = { beta1, beta2, epsilon, form: mode, correctBias: biasCorrection };
+  return weightDecay === 0 ? adamwWithoutDecay(settings) : adamw({ ...settings, weightDecay });
 }
 
 /** InplaceClipGradNorm: g · min(1, maxNorm / (‖g‖ + 1e-6)). NaN stays NaN, as `Min` would not keep it everywhere. */
