@@ -7,7 +7,7 @@ import { networks } from './networks.js';
 import { tensorSequence } from './pbseq.js';
 
 /** Files that belong together; one of them at a time is damaged. */
-export type Subject = { readonly name: string } & (
+export type Subject = { readonly name: string; readonly sizes?: Sizes | undefined } & (
   | { readonly kind: 'artifacts'; readonly files: ArtifactBytes }
   /** A checkpoint or weights, loaded into a session on sound artifacts. */
   | {
@@ -25,6 +25,9 @@ export interface ArtifactBytes {
   readonly optimizerModel?: Uint8Array;
   readonly checkpointState: Uint8Array;
 }
+
+/** The sizes of open dimensions that have to be one and no other; the rest are batches. */
+export type Sizes = Readonly<Record<string, number>>;
 
 /** Artifacts, checkpoints and models of our own: every container, small. */
 export async function ownSubjects(): Promise<readonly Subject[]> {
@@ -110,6 +113,7 @@ async function inOrtFormat(model: Uint8Array): Promise<Uint8Array> {
 
 interface Genuine {
   readonly folder: string;
+  readonly sizes?: Sizes;
   readonly trainModel: string;
   readonly evalModel?: string;
   readonly optimizerModel?: string;
@@ -141,6 +145,7 @@ const genuine: readonly Genuine[] = [
   },
   {
     folder: 'ort-testdata-mnist',
+    sizes: { 'input-0_dim1': 784 },
     trainModel: 'training_model.onnx',
     evalModel: 'eval_model.onnx',
     optimizerModel: 'adamw.onnx',
@@ -148,17 +153,20 @@ const genuine: readonly Genuine[] = [
   },
   {
     folder: 'ort-testdata-mnist',
+    sizes: { 'input-0_dim1': 784 },
     trainModel: 'training_model.onnx',
     checkpointState: 'nominal_checkpoint',
   },
   {
     folder: 'ort-testdata-old',
+    sizes: { 'input-0_dim1': 784 },
     trainModel: 'training_model_v1accum.onnx',
     optimizerModel: 'adamw_925.onnx',
     checkpointState: 'paramtrain_tensors.pbseq',
   },
   {
     folder: 'ort-testdata-old',
+    sizes: { input1_dim1: 784 },
     trainModel: 'gradient_graph.onnx',
     optimizerModel: 'optimizer_graph.onnx',
     checkpointState: 'checkpoint_v1.ckpt',
@@ -174,12 +182,19 @@ const genuine: readonly Genuine[] = [
 export function genuineSubjects(): readonly Subject[] {
   const beside = fileURLToPath(new URL('../../../shared/artifacts', import.meta.url));
   const root = process.env.GRADWARE_ARTIFACTS ?? beside;
-  return genuine.flatMap(({ folder, ...names }): readonly Subject[] => {
+  return genuine.flatMap(({ folder, sizes, ...names }): readonly Subject[] => {
     const paths = Object.entries(names).map(([role, name]) => [role, join(root, folder, name)]);
     if (!paths.every(([, path]) => existsSync(path ?? ''))) return [];
     const files = Object.fromEntries(
       paths.map(([role, path]) => [role, new Uint8Array(readFileSync(path ?? ''))]),
     ) as unknown as ArtifactBytes;
-    return [{ name: `${folder}/${names.trainModel}`, kind: 'artifacts', files }];
+    return [
+      {
+        name: `${folder}/${names.trainModel}, ${names.checkpointState}`,
+        kind: 'artifacts',
+        files,
+        sizes,
+      },
+    ];
   });
 }

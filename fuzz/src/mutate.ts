@@ -52,6 +52,15 @@ const joined = (...parts: readonly Uint8Array[]): Uint8Array => {
 };
 
 export const mutations = {
+  'flip a bit': (bytes, random) => {
+    const at = place(bytes, random);
+    bytes[at] = (bytes[at] ?? 0) ^ (1 << random.below(8));
+    return bytes;
+  },
+  'set a byte': (bytes, random) => {
+    bytes[place(bytes, random)] = random.pick([0, 1, 2, 7, 8, 0x7f, 0x80, 0xff, random.below(256)]);
+    return bytes;
+  },
   'flip bits': (bytes, random) => {
     for (let i = random.below(8); i >= 0; i--) {
       const at = place(bytes, random);
@@ -130,6 +139,8 @@ export interface Mutated {
   readonly how: string;
 }
 
+/** Small damage gets past the first checks, so it comes more often. */
+const small = ['flip a bit', 'set a byte', 'nudge a word'] as const;
 const kinds = Object.keys(mutations) as [keyof typeof mutations];
 
 /** A damaged copy of a file: by one mutation, sometimes by two or three. */
@@ -137,7 +148,7 @@ export function mutate(original: Uint8Array, random: Random): Mutated {
   const how: string[] = [];
   let bytes: Uint8Array = original.slice();
   for (let left = random.pick([1, 1, 1, 2, 3]); left > 0 && bytes.byteLength > 0; left--) {
-    const kind = random.pick(kinds);
+    const kind = random.chance(0.4) ? random.pick(small) : random.pick(kinds);
     bytes = mutations[kind](bytes, random);
     how.push(kind);
   }

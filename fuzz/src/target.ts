@@ -1,6 +1,6 @@
 import { type Feeds, GradwareError, inspectModel } from '@gradware/core';
 import { convertArtifacts, nodeRuntime, Tensor, TrainingSession } from '@gradware/core/node';
-import type { Subject } from './corpus.js';
+import type { Sizes, Subject } from './corpus.js';
 import { type Mutated, mutate } from './mutate.js';
 import { randomFrom, seedOf } from './random.js';
 
@@ -49,7 +49,7 @@ export async function use(subject: Subject): Promise<readonly GradwareError[]> {
     }
   }
   const opened = await open(subject, allowed);
-  if (opened !== undefined) await train(opened, allowed);
+  if (opened !== undefined) await train(opened, subject.sizes ?? {}, allowed);
   return refusals;
 }
 
@@ -79,10 +79,10 @@ async function open(subject: Subject, allowed: Allowed): Promise<TrainingSession
 /** Sizes that a file asks for: beyond this, memory is what the file says, not what the reader does. */
 const maxElements = 2 ** 20;
 
-function feedsOf({ trainingInputs }: TrainingSession): Feeds | undefined {
+function feedsOf({ trainingInputs }: TrainingSession, sizes: Sizes): Feeds | undefined {
   const feeds: Record<string, Tensor> = {};
   for (const { name, type, shape = [] } of trainingInputs) {
-    const dims = shape.map((dim) => (typeof dim === 'number' ? dim : 2));
+    const dims = shape.map((dim) => (typeof dim === 'number' ? dim : (sizes[dim ?? ''] ?? 2)));
     const count = dims.reduce((a, b) => a * b, 1);
     if (!(count <= maxElements)) return undefined;
     const make = makers[type ?? 'float32'];
@@ -100,8 +100,8 @@ const makers: Readonly<Record<string, (count: number, dims: readonly number[]) =
   bool: (count, dims) => new Tensor('bool', new Uint8Array(count), dims),
 };
 
-async function train(opened: TrainingSession, allowed: Allowed): Promise<void> {
-  const feeds = feedsOf(opened);
+async function train(opened: TrainingSession, sizes: Sizes, allowed: Allowed): Promise<void> {
+  const feeds = feedsOf(opened, sizes);
   if (feeds !== undefined) {
     await allowed(() => opened.step(feeds));
     await allowed(() => opened.runEvalStep(feeds));
