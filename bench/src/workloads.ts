@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { multilayerPerceptron } from './mlp.js';
+import { multilayerPerceptron } from './models/mlp.js';
 
 /** A model and the shape of what it is fed. */
 export interface Workload {
