@@ -15,6 +15,9 @@ export interface OrtTensor {
 
 export type Feeds = Readonly<Record<string, OrtTensor>>;
 
+/** Outputs to give back: names, or the keys of an object. */
+type Fetches = readonly string[] | Readonly<Record<string, unknown>>;
+
 export interface OrtInferenceSession {
   readonly inputNames: readonly string[];
   readonly outputNames: readonly string[];
@@ -28,8 +31,8 @@ export interface OrtTrainingSession {
   readonly trainingOutputNames: readonly string[];
   readonly evalInputNames: readonly string[];
   readonly evalOutputNames: readonly string[];
-  runTrainStep(feeds: Feeds): Promise<Feeds>;
-  runEvalStep(feeds: Feeds): Promise<Feeds>;
+  runTrainStep(feeds: Feeds, fetches?: Fetches): Promise<Feeds>;
+  runEvalStep(feeds: Feeds, fetches?: Fetches): Promise<Feeds>;
   runOptimizerStep(): Promise<void>;
   lazyResetGrad(): Promise<void>;
   getParametersSize(trainableOnly: boolean): Promise<number>;
