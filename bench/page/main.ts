@@ -1,0 +1,61 @@
+import type { Task, Trainer } from './contender.js';
+
+/** Who may be asked to train; each is loaded only when it is. */
+const contenders: Readonly<Record<string, (task: Task) => Promise<Trainer>>> = {
+  'gradware wasm': async (task) =>
+    (await import('./gradware.js')).gradware(
+      await import('@gradware/core/wasm'),
+      task,
+      'wasm',
+      true,
+    ),
+  'gradware wasm, one step per run': async (task) =>
+    (await import('./gradware.js')).gradware(
+      await import('@gradware/core/wasm'),
+      task,
+      'wasm',
+      false,
+    ),
+  'gradware wasm in the webgpu build': async (task) =>
+    (await import('./gradware.js')).gradware(
+      await import('@gradware/core/web'),
+      task,
+      'wasm',
+      true,
+    ),
+  'gradware webgpu': async (task) =>
+    (await import('./gradware.js')).gradware(
+      await import('@gradware/core/web'),
+      task,
+      'webgpu',
+      true,
+    ),
+  'jax-js wasm': async (task) => (await import('./jax.js')).jax(task, 'wasm'),
+  'jax-js webgpu': async (task) => (await import('./jax.js')).jax(task, 'webgpu'),
+  'TensorFlow.js cpu': async (task) => (await import('./tensorflow.js')).tensorflow(task, 'cpu'),
+  'TensorFlow.js wasm': async (task) => (await import('./tensorflow.js')).tensorflow(task, 'wasm'),
+  'TensorFlow.js webgl': async (task) =>
+    (await import('./tensorflow.js')).tensorflow(task, 'webgl'),
+  'TensorFlow.js webgpu': async (task) =>
+    (await import('./tensorflow.js')).tensorflow(task, 'webgpu'),
+};
+
+let trainer: Trainer | undefined;
+
+const bench = {
+  /** Opens a contender and makes its first step. @returns the loss */
+  async open(name: string, task: Task): Promise<number> {
+    const make = contenders[name];
+    if (make === undefined) throw new Error(`There is no contender "${name}"`);
+    trainer = await make(task);
+    return trainer.train(1);
+  },
+  /** @returns milliseconds per step, and the last loss */
+  async run(steps: number): Promise<{ readonly ms: number; readonly loss: number }> {
+    const began = performance.now();
+    const loss = (await trainer?.train(steps)) ?? Number.NaN;
+    return { ms: (performance.now() - began) / steps, loss };
+  },
+};
+
+Object.assign(globalThis, { bench });

@@ -1,0 +1,50 @@
+import { availableParallelism } from 'node:os';
+import { parseArgs } from 'node:util';
+import { browserBenchmark } from './run.js';
+
+const usage = `pnpm bench:browser [options]
+
+Milliseconds per training step in a headless Chromium (CHROMIUM_PATH, default /usr/bin/chromium), beside TensorFlow.js and
+jax-js, as Markdown tables.
+
+  --gpu             webgpu as well: slow where it is emulated
+  --steps <K>       steps of one turn (default 20)
+  --rounds <n>      turns of each contender (default 8)
+  --threads <n>     threads of each contender (default: the cores)
+`;
+
+const { values } = parseArgs({
+  options: {
+    gpu: { type: 'boolean', default: false },
+    steps: { type: 'string', default: '20' },
+    rounds: { type: 'string', default: '8' },
+    threads: { type: 'string', default: String(availableParallelism()) },
+    help: { type: 'boolean', default: false },
+  },
+});
+
+function wholeNumber(name: 'rounds' | 'steps' | 'threads'): number {
+  const number = Number(values[name]);
+  if (Number.isInteger(number) && number > 0) return number;
+  process.stderr.write(`--${name} must be a whole number above 0, not ${values[name]}\n`);
+  process.exit(2);
+}
+
+if (values.help) {
+  process.stdout.write(usage);
+  process.exit(0);
+}
+
+const schedule = {
+  rounds: wholeNumber('rounds'),
+  steps: wholeNumber('steps'),
+  warmup: 1,
+  pause: 80,
+};
+try {
+  const report = await browserBenchmark(schedule, wholeNumber('threads'), { gpu: values.gpu });
+  process.stdout.write(report);
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+}
