@@ -3,7 +3,7 @@ import { TrainingSession } from '@gradware/core/web';
 import type { WantedInput } from '@gradware/data';
 import type { GpuReport, OpenedRun, RunConfig } from '../shared/protocol.js';
 import { idsOf, makeChain, makeOptimizer, readSetting } from './parts.js';
-import { decideProvider } from './runtime.js';
+import { decideProvider } from './runtime-choice.js';
 import { type DataFiles, feedsOf, type ModelFiles } from './sources.js';
 
 /** A session with its data, ready to be trained. */

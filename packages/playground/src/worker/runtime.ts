@@ -1,7 +1,7 @@
 import { env } from '@gradware/core/web';
 import loader from 'onnxruntime-web/ort-wasm-simd-threaded.asyncify.mjs?url';
 import binary from 'onnxruntime-web/ort-wasm-simd-threaded.asyncify.wasm?url';
-import type { Environment, GpuReport, ProviderChoice } from '../shared/protocol.js';
+import type { Environment, GpuReport } from '../shared/protocol.js';
 
 /** More threads than this only wait for each other on models of this size. */
 const mostThreads = 4;
@@ -54,17 +54,4 @@ export async function reportGpu(): Promise<GpuReport> {
   } catch (cause) {
     return { usable: false, reason: cause instanceof Error ? cause.message : String(cause) };
   }
-}
-
-export interface ProviderDecision {
-  readonly provider: 'webgpu' | 'wasm';
-  readonly why: string;
-}
-
-/** What runs the steps, and why. A GPU that is emulated on the processor is slower than the processor. */
-export function decideProvider(choice: ProviderChoice, gpu: GpuReport): ProviderDecision {
-  if (choice !== 'auto') return { provider: choice, why: 'as chosen' };
-  if (!gpu.usable) return { provider: 'wasm', why: gpu.reason };
-  if (gpu.software) return { provider: 'wasm', why: `the only GPU is software (${gpu.name})` };
-  return { provider: 'webgpu', why: gpu.name };
 }

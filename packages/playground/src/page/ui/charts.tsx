@@ -15,12 +15,22 @@ interface ChartProps {
   readonly range?: readonly [number, number];
   /** What is to be read off now, in words. */
   readonly now: string;
+  /** Whether that is shown, too. */
+  readonly showsNow?: boolean;
 }
 
 /** Milliseconds between two pictures. */
 const pause = 120;
 
-function Chart({ title, lines, data, logarithmic = false, range, now }: ChartProps) {
+function Chart({
+  title,
+  lines,
+  data,
+  logarithmic = false,
+  range,
+  now,
+  showsNow = true,
+}: ChartProps) {
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot>(undefined);
   const look = theme.value;
@@ -63,7 +73,7 @@ function Chart({ title, lines, data, logarithmic = false, range, now }: ChartPro
               </li>
             ))}
         </ul>
-        <output>{now}</output>
+        {showsNow && <output>{now}</output>}
       </figcaption>
       <div ref={place} class="plot" role="img" aria-label={`${title}: ${now}`} />
     </figure>
@@ -119,6 +129,7 @@ export function Charts() {
         data={() => [curves.steps, curves.before, curves.after]}
         logarithmic
         now={norms}
+        showsNow={false}
       />
       <GradientHistogram />
     </div>
