@@ -1,7 +1,15 @@
 import { existsSync } from 'node:fs';
 import { type Browser, chromium } from 'playwright-core';
 
-const path = process.env.CHROMIUM_PATH ?? '/usr/bin/chromium';
+const usual = [
+  '/usr/bin/chromium',
+  '/usr/bin/chromium-browser',
+  '/usr/bin/google-chrome',
+  '/snap/bin/chromium',
+  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+];
+
+const path = process.env.CHROMIUM_PATH ?? usual.find(existsSync) ?? '/usr/bin/chromium';
 
 /** Why tests in a browser cannot run here; undefined where they can. */
 export const noChromium = existsSync(path)
