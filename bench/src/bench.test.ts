@@ -5,11 +5,11 @@ import { watchMemory } from './memory.js';
 import { formats } from './report.js';
 import { figureOf, interleave } from './rounds.js';
 import { overhead, speed } from './suite.js';
-import { cnn, mlp, small } from './workloads.js';
+import { cnn, lstm, mlp, small, transformer } from './workloads.js';
 
 const short = { rounds: 1, steps: 2, warmup: 0, pause: 0 };
 
-test.each([mlp, cnn, small])('$title trains either way', async (workload) => {
+test.each([mlp, cnn, lstm, transformer, small])('$title trains either way', async (workload) => {
   const session = await openSession(workload, chains.four, 1);
   expect(await session.one(2)).toBeGreaterThan(0);
   expect(await session.many(2)).toBeGreaterThan(0);

@@ -1,3 +1,4 @@
+import type { GradientPlugin } from '@gradware/core';
 import { type Feeds, Tensor, TrainingSession } from '@gradware/core/node';
 import { chainOf, type PluginName } from './chains.js';
 import type { Contender } from './rounds.js';
@@ -14,17 +15,33 @@ interface Data {
   readonly rows: (k: number) => Int32Array;
 }
 
-/** Noise in [0, 1) with random labels, under the names that the session asks for. */
-function noise({ shape, classes, batch }: Workload, [input = '', labels = '']: readonly string[]) {
-  const size = shape.reduce((product, dim) => product * dim, 1);
+/** Noise in [0, 1), or random tokens, with random labels, under the names that the session asks for. */
+function noise(
+  { shape, tokens, labels: labelShape = [], classes, batch }: Workload,
+  [input = '', labels = '']: readonly string[],
+) {
+  const elements = (dims: readonly number[]) => dims.reduce((product, dim) => product * dim, 1);
+  const [size, labelSize] = [elements(shape), elements(labelShape)];
   const count = batches * batch;
-  const values = Float32Array.from({ length: count * size }, () => Math.random());
-  const classOf = BigInt64Array.from({ length: count }, () =>
-    BigInt(Math.floor(Math.random() * classes)),
-  );
+  const below = (limit: number, length: number) =>
+    BigInt64Array.from({ length }, () => BigInt(Math.floor(Math.random() * limit)));
+  const classOf = below(classes, count * labelSize);
+  const values =
+    tokens === undefined
+      ? Float32Array.from({ length: count * size }, () => Math.random())
+      : below(tokens, count * size);
+  const rowsOf = (from: number, to: number) => {
+    const dims = [to - from, ...shape];
+    return values instanceof Float32Array
+      ? new Tensor('float32', values.subarray(from * size, to * size), dims)
+      : new Tensor('int64', values.subarray(from * size, to * size), dims);
+  };
   const feeds = (from: number, to: number): Feeds => ({
-    [input]: new Tensor('float32', values.subarray(from * size, to * size), [to - from, ...shape]),
-    [labels]: new Tensor('int64', classOf.subarray(from, to), [to - from]),
+    [input]: rowsOf(from, to),
+    [labels]: new Tensor('int64', classOf.subarray(from * labelSize, to * labelSize), [
+      to - from,
+      ...labelShape,
+    ]),
   });
   const single = Array.from({ length: batches }, (_, k) => feeds(k * batch, (k + 1) * batch));
   const rows = single.map((_, k) => Int32Array.from({ length: batch }, (_, i) => k * batch + i));
@@ -45,15 +62,25 @@ export interface SessionUnderTest {
 }
 
 /** A session of its own, that makes steps either way. */
-export async function openSession(
+export function openSession(
   workload: Workload,
   plugins: readonly PluginName[],
   threads: number,
 ): Promise<SessionUnderTest> {
+  return openChain(workload, chainOf(plugins), { threads });
+}
+
+/** The same with any plugins, and with metrics or without. */
+export async function openChain(
+  workload: Workload,
+  plugins: readonly GradientPlugin[],
+  { threads, metrics = true }: { readonly threads: number; readonly metrics?: boolean },
+): Promise<SessionUnderTest> {
   const session = await TrainingSession.create(workload.model(), {
-    loss: 'cross-entropy',
+    loss: workload.loss,
     learningRate,
-    plugins: chainOf(plugins),
+    plugins,
+    metrics,
     session: { intraOpNumThreads: threads },
   });
   const data = noise(workload, session.trainingInputNames);

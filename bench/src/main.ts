@@ -1,11 +1,13 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
+import { compileCases, measureCompilation } from './compile.js';
+import { compileFormats } from './compile-report.js';
 import { environmentOf } from './environment.js';
 import { watchMemory } from './memory.js';
 import { findPyTorch } from './pytorch.js';
 import { formats } from './report.js';
 import { overhead, speed } from './suite.js';
-import { cnn, mlp, small } from './workloads.js';
+import { cnn, lstm, mlp, small, transformer } from './workloads.js';
 
 const usage = `pnpm bench [options]
 
@@ -14,6 +16,7 @@ Milliseconds per training step: one step per run, K steps per run, the same in P
   --json            the figures as JSON
   --markdown        the figures as Markdown tables
   --memory          the resident memory over 10,000 steps as well
+  --compile         instead: what it takes to differentiate and compile large models
   --steps <K>       steps of one run (default 20)
   --rounds <n>      turns of each contender (default 30)
   --threads <n>     threads of each contender (default: the cores)
@@ -25,6 +28,7 @@ const { values } = parseArgs({
     json: { type: 'boolean', default: false },
     markdown: { type: 'boolean', default: false },
     memory: { type: 'boolean', default: false },
+    compile: { type: 'boolean', default: false },
     steps: { type: 'string', default: '20' },
     rounds: { type: 'string', default: '30' },
     threads: { type: 'string', default: String(availableParallelism()) },
@@ -45,6 +49,14 @@ if (values.help) {
   process.exit(0);
 }
 
+const format = values.json ? 'json' : values.markdown ? 'markdown' : 'text';
+if (values.compile) {
+  const made = [];
+  for (const title of compileCases) made.push(await measureCompilation(title));
+  process.stdout.write(compileFormats[format](made));
+  process.exit(0);
+}
+
 const threads = wholeNumber('threads');
 const schedule = {
   rounds: wholeNumber('rounds'),
@@ -57,10 +69,11 @@ const pytorch = await findPyTorch(pythons, threads);
 const sections = [
   await speed(mlp, pytorch, threads, schedule, 1.3),
   await speed(cnn, pytorch, threads, schedule, 1.1),
+  await speed(lstm, pytorch, threads, schedule),
+  await speed(transformer, pytorch, threads, schedule),
   await overhead(mlp, pytorch, threads, schedule),
 ];
 pytorch?.close();
 const memory = values.memory ? await watchMemory(small, 10_000, 1_000) : undefined;
-const format = values.json ? 'json' : values.markdown ? 'markdown' : 'text';
 const report = { environment: environmentOf(threads, pytorch), sections, memory };
 process.stdout.write(formats[format](report));

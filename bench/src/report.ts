@@ -20,7 +20,8 @@ function describe({ name, value, bound }: Ratio): readonly string[] {
   return [name, value.toFixed(2), wanted, kept({ name, value, bound }) ? 'yes' : 'no'];
 }
 
-function setting(environment: Environment): string {
+/** One line that names the versions and the machine. */
+export function setting(environment: Environment): string {
   const { gradware, onnxruntime, node, system, processor, cores, threads, pytorch, blas } =
     environment;
   const peer =
@@ -29,9 +30,9 @@ function setting(environment: Environment): string {
 }
 
 /** Rows as text columns, or as a Markdown table. */
-type Table = (header: readonly string[], rows: readonly (readonly string[])[]) => string;
+export type Table = (header: readonly string[], rows: readonly (readonly string[])[]) => string;
 
-const columns: Table = (header, rows) => {
+export const columns: Table = (header, rows) => {
   const all = [header, ...rows];
   const widths = header.map((_, i) => Math.max(...all.map((row) => row[i]?.length ?? 0)));
   const line = (row: readonly string[]) =>
@@ -39,7 +40,7 @@ const columns: Table = (header, rows) => {
   return all.map((row) => `  ${line(row).join('  ')}`).join('\n');
 };
 
-const pipes: Table = (header, rows) => {
+export const pipes: Table = (header, rows) => {
   const rule = header.map((_, i) => (i === 0 ? '---' : '---:'));
   return [header, rule, ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n');
 };

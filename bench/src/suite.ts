@@ -25,13 +25,14 @@ function medianOf(figures: ReadonlyMap<string, Figure>, name: string): number {
   return figures.get(name)?.median ?? Number.NaN;
 }
 
-/** One step in each run, K in one, and PyTorch. */
+/** One step in each run, K in one, and PyTorch.
+ *  @param gain how many times faster K steps in one run should be */
 export async function speed(
   workload: Workload,
   pytorch: PyTorch | undefined,
   threads: number,
   schedule: Schedule,
-  gain: number,
+  gain?: number,
 ): Promise<Section> {
   const { steps } = schedule;
   const [one, many] = ['one step per run', `${steps} steps per run`];
@@ -52,7 +53,11 @@ export async function speed(
     title: workload.title,
     figures,
     ratios: [
-      { name: `${one} / ${many}`, value: median(one) / median(many), bound: atLeast(gain) },
+      {
+        name: `${one} / ${many}`,
+        value: median(one) / median(many),
+        bound: gain === undefined ? undefined : atLeast(gain),
+      },
       ...(pytorch === undefined
         ? []
         : [
