@@ -29,9 +29,13 @@ function groups(found: readonly PluginDescription[]) {
     .filter(({ members }) => members.length > 0);
 }
 
+let made = 0;
+/** Other than any in a run of an earlier visit. */
+const freshKey = () => `${Date.now().toString(36)}-${made++}`;
+
 function choiceOf(description: PluginDescription): PluginChoice {
   const choice = {
-    key: crypto.randomUUID(),
+    key: freshKey(),
     name: description.name,
     options: startOf(description),
   };
