@@ -297,6 +297,7 @@ export const pooling: readonly GradientCase[] = [
   one('MaxPool', [[1, 2, 4, 4, 4]], { kernel_shape: [2, 2, 2], strides: [2, 2, 2] }),
   one('AveragePool', [[1, 2, 4, 4, 4]], { kernel_shape: [2, 2, 2], strides: [2, 2, 2] }),
   one('AveragePool', [[1, 2, 4, 4, 4]], { kernel_shape: [2, 2, 2] }),
+  one('MaxPool', [[2, 3, 5, 6]], { kernel_shape: [2, 3], storage_order: 1 }),
   one('MaxPool', [[2, 3, 4, 4]], { kernel_shape: [1, 1] }),
   one('MaxPool', [[2, 3, 4, 4]], { kernel_shape: [4, 4] }),
   ...['GlobalAveragePool', 'GlobalMaxPool'].flatMap((op) =>

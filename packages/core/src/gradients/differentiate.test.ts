@@ -178,3 +178,16 @@ test('what only rounding joins to the loss trains by the estimate alone', () => 
   const { gradients } = differentiate(builder, loss, ['w'], new Set(['Floor']));
   expect(gradients.get('w')?.shape).toEqual([3]);
 });
+
+test('indices that are counted along columns, and used, have no gradient', () => {
+  const { builder, op, input } = start();
+  const x = input('w', [1, 1, 4, 4]);
+  const [y, indices] = op.MaxPool(x, {
+    kernel_shape: [2, 2],
+    storage_order: 1,
+  }) as readonly Value[];
+  const loss = op.sum(op.Mul(y, op.cast(indices as Value, 'float32')));
+  expect(() => differentiate(builder, loss, ['w'])).toThrow(
+    /counted along rows.*storage_order is 1/s,
+  );
+});

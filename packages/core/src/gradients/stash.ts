@@ -1,3 +1,4 @@
+import { GradwareError } from '../errors.js';
 import type { GraphBuilder } from '../graph/builder.js';
 import { int, normalizeAxis, type TensorType, type Value } from '../graph/value.js';
 import type { Node } from '../onnx/ir.js';
@@ -15,6 +16,7 @@ interface Stashed {
   /** The op that has these outputs, where it is not the node's own. */
   readonly opType?: string;
   readonly domain?: string;
+  readonly attributes?: Node['attributes'];
 }
 
 /** Layer norms keep their statistics with the normalised axes as 1, in float32 at least. */
@@ -27,9 +29,29 @@ function statistics({ node, x }: Forward): TensorType {
   };
 }
 
+/** Indices are counted along rows, as gradients read them: what the model asks for matters only where it looks at them. */
+function rowMajor(node: Node): Node['attributes'] {
+  if (int(node.attributes, 'storage_order', 0) === 0) return node.attributes;
+  if ((node.outputs[1] ?? '') === '') {
+    const { storage_order, ...others } = node.attributes;
+    return others;
+  }
+  throw new GradwareError(
+    'NO_GRADIENT',
+    'MaxPool has a gradient only if its indices are counted along rows',
+    {
+      where: `node ${node.name}, whose storage_order is 1`,
+      remedy: 'Export the model with storage_order 0, or without the indices.',
+    },
+  );
+}
+
 /** Forward ops whose gradient needs an output that models may leave out. */
 const stashes: Readonly<Record<string, (forward: Forward) => Stashed | undefined>> = {
-  MaxPool: ({ y }) => ({ outputs: [['mask', { type: 'int64', shape: y.shape }]] }),
+  MaxPool: ({ node, y }) => ({
+    outputs: [['mask', { type: 'int64', shape: y.shape }]],
+    attributes: rowMajor(node),
+  }),
   TopK: ({ y }) => ({ outputs: [['indices', { type: 'int64', shape: y.shape }]] }),
   SoftmaxCrossEntropyLoss: ({ x }) => ({ outputs: [['log_prob', x(0)]] }),
   Dropout: ({ node, x, constant }) =>
