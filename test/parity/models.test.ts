@@ -1,9 +1,13 @@
 import { readFileSync } from 'node:fs';
-import { adamw, Tensor, TrainingSession } from '@gradware/core/node';
+import { adamw, TrainingSession } from '@gradware/core/node';
 import type { Tensors } from '@gradware/core/testing';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { lossByName } from '../../packages/core/src/losses/index.js';
+import type { TensorData } from '../../packages/core/src/onnx/ir.js';
 import { decodeModel } from '../../packages/core/src/onnx/model.js';
-import { at, below, golden } from './golden.js';
+import { batchOf } from '../support/golden-batch.js';
+import { modelGradients } from '../support/model-gradients.js';
+import { below, golden } from './golden.js';
 
 const learningRate = 5e-3;
 const names = ['resnet', 'char-lstm', 'bi-gru', 'decoder', 'vit', 'mobilenet', 'unet'];
@@ -15,20 +19,18 @@ beforeAll(() => {
 
 const norm = (numbers: Iterable<number>) => Math.hypot(...numbers);
 
-/** Batch i, with whole numbers where the model takes them. */
-function batchOf(all: Tensors, i: number, type: unknown) {
-  const feeds = at(new Map([...all].filter(([key]) => key === 'x' || key === 'labels')), i);
-  const feed = (name: string, as: unknown) => {
-    const { dims = [], data = [] } = feeds.get(name) ?? {};
-    return as === 'int64'
-      ? new Tensor(
-          'int64',
-          BigInt64Array.from(data as Float32Array, (n) => BigInt(n)),
-          dims,
-        )
-      : new Tensor('float32', data as Float32Array, dims);
-  };
-  return { x: feed('x', type), labels: feed('labels', 'int64') };
+/** Whether gradients are PyTorch's, each relative to its own norm (some true gradients are zero). */
+function expectGradients(found: ReadonlyMap<string, Float32Array>, own: Tensors): void {
+  const wanted = [...own].filter(([key]) => key.endsWith('_grad'));
+  expect([...found.keys()].sort()).toEqual(wanted.map(([key]) => key.slice(0, -5)).sort());
+  const whole = norm(wanted.map(([, { data }]) => norm(data as Float32Array)));
+  for (const [key, { data }] of wanted) {
+    const exact = data as Float32Array;
+    const ours = found.get(key.slice(0, -5)) as Float32Array;
+    expect(ours).toHaveLength(exact.length);
+    const far = norm(ours.map((x, i) => x - (exact[i] ?? 0)));
+    expect(far / Math.max(norm(exact), 1e-6 * whole), key).toBeLessThan(1e-4);
+  }
 }
 
 describe.each(names)('%s', (name) => {
@@ -50,16 +52,8 @@ describe.each(names)('%s', (name) => {
     expect(Number(loss?.data[0])).toBeCloseTo(Number(own.get('loss')?.data[0]), 4);
     const gradients = await session.gradients();
     await session.release();
-    const wanted = [...own].filter(([key]) => key.endsWith('_grad'));
-    expect([...gradients.keys()].sort()).toEqual(wanted.map(([key]) => key.slice(0, -5)).sort());
-    const whole = norm(wanted.map(([, { data }]) => norm(data as Float32Array)));
-    for (const [key, { data }] of wanted) {
-      const exact = data as Float32Array;
-      const ours = gradients.get(key.slice(0, -5))?.data as Float32Array;
-      expect(ours).toHaveLength(exact.length);
-      const far = norm(ours.map((x, i) => x - (exact[i] ?? 0)));
-      expect(far / Math.max(norm(exact), 1e-6 * whole), key).toBeLessThan(1e-4);
-    }
+    const found = [...gradients].map(([key, { data }]) => [key, data as Float32Array] as const);
+    expectGradients(new Map(found), own);
   });
 
   test("follows PyTorch's losses for twenty steps", async () => {
@@ -76,5 +70,33 @@ describe.each(names)('%s', (name) => {
       expect(norm(ours.map((x, i) => x - (exact[i] ?? 0))) / norm(exact), key).toBeLessThan(1e-3);
     }
     await session.release();
+  });
+});
+
+const forms = [
+  { form: 'step by step', longestUnrolled: Number.POSITIVE_INFINITY },
+  { form: 'as a Scan', longestUnrolled: 0 },
+];
+
+describe.each(['char-lstm', 'bi-gru'])('the recurrences of %s', (name) => {
+  test.each(forms)("have PyTorch's gradients $form", async ({ longestUnrolled }) => {
+    const url = new URL(`../golden/model-${name}.onnx`, import.meta.url);
+    const own = below(arrays, name);
+    const data = batchOf(own, 0, 'int64');
+    const { nodes, gradients } = await modelGradients(
+      decodeModel(new Uint8Array(readFileSync(url))),
+      new Map(
+        Object.entries(data).map(([key, { type, dims, data: values }]) => [
+          key,
+          { type, dims, data: values } as TensorData,
+        ]),
+      ),
+      lossByName('cross-entropy'),
+      [],
+      longestUnrolled,
+    );
+    expect(nodes.some(({ opType }) => opType === 'Scan')).toBe(longestUnrolled === 0);
+    const found = [...gradients].map(([key, { data: g }]) => [key, g as Float32Array] as const);
+    expectGradients(new Map(found), own);
   });
 });
