@@ -9,6 +9,21 @@ import type { DataType, Graph, ValueInfo } from '../onnx/ir.js';
 import type { Runtime } from './runtime.js';
 import { toTensor } from './tensors.js';
 
+/** What an inference session was not opened for: an op that has no kernel for its types is no fault of the model. */
+function refusal(cause: unknown): GradwareError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  const missing = /Could not find an implementation for (\w+)/.exec(reason)?.[1];
+  if (missing === undefined)
+    return new GradwareError('INVALID_MODEL', `ONNX Runtime refuses the model: ${reason}`, {
+      cause,
+    });
+  return new GradwareError(
+    'UNSUPPORTED',
+    `ONNX Runtime has no kernel of ${missing} for the types that the model gives it: ${reason}`,
+    { remedy: 'Export the model in float32, which every kernel takes.', cause },
+  );
+}
+
 /** Lets a stock ONNX Runtime infer shapes: on the host's own processor, whatever the training runs on. */
 export function createShapeOracle(runtime: Runtime): ShapeOracle {
   async function open(graph: Graph): Promise<InferenceSession> {
@@ -31,10 +46,7 @@ export function createShapeOracle(runtime: Runtime): ShapeOracle {
         logSeverityLevel: 4,
       });
     } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      throw new GradwareError('INVALID_MODEL', `ONNX Runtime refuses the model: ${reason}`, {
-        cause,
-      });
+      throw refusal(cause);
     }
   }
 
