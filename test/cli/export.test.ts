@@ -75,6 +75,17 @@ test.runIf(haveArtifacts('ort-testdata-ort-format'))('old artifacts become new o
   ]);
 });
 
+test('artifacts without an evaluation model train, and end with a checkpoint', async () => {
+  const artifacts = join(folder, 'no-eval');
+  await gradware('generate', mlp, '--loss', 'cross-entropy', '--out', artifacts);
+  rmSync(join(artifacts, 'eval_model.onnx'));
+  const out = join(folder, 'no-eval-run');
+  const flags = ['--data', data, '--epochs', '1', '--out', out, '--json'];
+  const { code, stderr } = await gradware('train', artifacts, ...flags);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  expect(readdirSync(out)).toEqual(['checkpoint.safetensors']);
+});
+
 test.each([
   ['a name that tells no format', ['--out', 'out.bin'], /--format/],
   ['a type for a model', ['--out', 'o.onnx', '--type', 'float16'], /--type is not for model/],

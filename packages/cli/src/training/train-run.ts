@@ -84,7 +84,11 @@ export async function runTraining(run: TrainRun): Promise<Finished> {
     if (session.stepCount > savedAt) await save(position);
     return { status: 'stopped', checkpoint, model: undefined, validation };
   }
-  const model = await writeOutput(out, modelFile, await session.exportModel());
+  // Artifacts may come without the model for evaluation, which is what the trained one is made of.
+  const exports = session.evalOutputNames.length > 0;
+  const model = exports
+    ? await writeOutput(out, modelFile, await session.exportModel())
+    : undefined;
   return { status: 'completed', checkpoint, model, validation };
 }
 
