@@ -47,3 +47,19 @@ export type LoweringRules = Readonly<Record<string, LoweringRule>>;
 export function lowerings<Table extends LoweringRules>(table: Table): Table {
   return table;
 }
+
+/** Rules that hold on webgpu alone. */
+export function onWebgpu<Table extends LoweringRules>(
+  table: Table,
+): Readonly<Record<keyof Table, LoweringRule>> {
+  const guarded = Object.entries(table).map(([opType, rule]): [string, LoweringRule] => [
+    opType,
+    (context) => (context.provider === 'webgpu' ? rule(context) : undefined),
+  ]);
+  return Object.fromEntries(guarded) as Readonly<Record<keyof Table, LoweringRule>>;
+}
+
+/** Whether a provider computes where the data is: its kernels are the CPU's. */
+export function isHost(provider: Provider): boolean {
+  return provider === 'cpu' || provider === 'wasm';
+}

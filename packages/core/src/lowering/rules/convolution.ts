@@ -1,7 +1,7 @@
 import type { Op } from '../../graph/builder.js';
 import { type Window, windowOf } from '../../graph/shapes/compute.js';
 import { elementCount, int, type Value } from '../../graph/value.js';
-import { type LoweringContext, lowerings } from '../rule.js';
+import { isHost, type LoweringContext, lowerings } from '../rule.js';
 import {
   type Convolution,
   inputGradientByRows,
@@ -48,17 +48,13 @@ function gradientOfInput(c: Convolution): Value {
   return op.ConvTranspose(dy, w, attributes);
 }
 
-function onHost({ provider }: Convolution): boolean {
-  return provider === 'cpu' || provider === 'wasm';
-}
-
 /** ConvTranspose goes from sample to sample. Where images are small and channels many, one product of all samples
  *  takes 0.6 to 0.9 of its time; elsewhere up to 8 times as long. */
 function prefersRows(c: Convolution): boolean {
   const [filters = 0, channels = 0] = c.w.shape;
   const small = elementCount(c.x.shape.slice(2)) <= 256;
   const many = filters >= 32 && channels >= 32;
-  return onHost(c) && c.group === 1 && c.strides.every((s) => s === 1) && small && many;
+  return isHost(c.provider) && c.group === 1 && c.strides.every((s) => s === 1) && small && many;
 }
 
 function gradientOfWeight(c: Convolution): Value {
@@ -72,7 +68,7 @@ function gradientOfWeight(c: Convolution): Value {
   // Measured on cpu: rows take 0.4 to 0.75 of the time of the other forms from 16 channels on, and several times
   // as long below: every row is a copy of its own.
   const copies = offsets > 1 || !dense;
-  if (copies && channels >= 16 && onHost(c)) return weightGradientByRows(c);
+  if (copies && channels >= 16 && isHost(c.provider)) return weightGradientByRows(c);
   // One product of all shifted images takes 0.6 to 1 of the time of a convolution with exchanged axes, but 1.1 to
   // 1.4 with strides or large kernels, where the copies grow with the kernel.
   return offsets === 1 || (offsets <= 9 && dense) ? byColumns(c) : byExchange(c);

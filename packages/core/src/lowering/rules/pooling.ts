@@ -2,7 +2,7 @@ import type { Op } from '../../graph/builder.js';
 import { tensorOf } from '../../graph/constants.js';
 import { type Window, windowOf } from '../../graph/shapes/compute.js';
 import { elementCount, int, ints, type Value } from '../../graph/value.js';
-import { type LoweringContext, lowerings, type Producer } from '../rule.js';
+import { isHost, type LoweringContext, lowerings, type Producer } from '../rule.js';
 import { padToWindows, sliceAt } from './convolution.js';
 import { kernelOffsets } from './convolution-rows.js';
 import { padWith, spread } from './spread.js';
@@ -167,9 +167,8 @@ export const pooling = lowerings({
     const pool = producer(x[1]);
     if (pool?.opType !== 'MaxPool') return byIndices(context);
     const window = poolingWindow(pool.attributes, y[0].shape);
-    const onHost = provider === 'cpu' || provider === 'wasm';
     const columnMajor = int(pool.attributes, 'storage_order', 0) === 1;
-    if (onHost && !columnMajor && liesApart(window) && y[0].type === 'float32')
+    if (isHost(provider) && !columnMajor && liesApart(window) && y[0].type === 'float32')
       return unpool(context);
     const tiling = isTiling(window);
     if (provider !== 'webgpu' && !columnMajor && !(tiling && elementCount(window.kernel) <= 4))

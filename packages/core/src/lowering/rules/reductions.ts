@@ -1,7 +1,7 @@
 import type { Op } from '../../graph/builder.js';
 import { divisorNear } from '../../graph/helpers.js';
 import { elementCount, int, ints, type Value } from '../../graph/value.js';
-import { type LoweringContext, lowerings } from '../rule.js';
+import { isHost, type LoweringContext, lowerings } from '../rule.js';
 
 /** Up to here one running float32 sum is right to 1e-6; at a million elements it is short by 2e-5. */
 const shortSum = 2 ** 17;
@@ -49,8 +49,8 @@ export const reductions = lowerings({
     const whole = !has(1) && ints(attributes, 'axes') === undefined;
     const plain = whole && int(attributes, 'keepdims', 1) === 0;
     if (!plain || count <= shortSum || value.type !== 'float32') return undefined;
-    const onHost = provider === 'cpu' || provider === 'wasm';
     // Not ReduceSumSquare by rows: on the CPU that takes twice as long as a product and a sum.
-    return (onHost ? byProducts(op, value) : undefined) ?? op.total([op.Mul(value, value)]);
+    const products = isHost(provider) ? byProducts(op, value) : undefined;
+    return products ?? op.total([op.Mul(value, value)]);
   },
 });

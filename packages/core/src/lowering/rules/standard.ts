@@ -1,7 +1,7 @@
 import type { Op } from '../../graph/builder.js';
 import { tensorOf } from '../../graph/constants.js';
 import { elementCount, float, int, normalizeAxis, type Value } from '../../graph/value.js';
-import { type LoweringContext, type LoweringRule, type LoweringRules, lowerings } from '../rule.js';
+import { type LoweringContext, lowerings, onWebgpu } from '../rule.js';
 import { lookUpInt32 } from './labels.js';
 import { cosine, sine } from './trigonometry.js';
 
@@ -9,16 +9,6 @@ import { cosine, sine } from './trigonometry.js';
 const largestFloat = 3.4028234663852886e38;
 /** Input and outputs together may be 8 storage buffers. */
 const largestSplit = 7;
-
-function onWebgpu<Table extends LoweringRules>(
-  table: Table,
-): Readonly<Record<keyof Table, LoweringRule>> {
-  const guarded = Object.entries(table).map(([opType, rule]): [string, LoweringRule] => [
-    opType,
-    (context) => (context.provider === 'webgpu' ? rule(context) : undefined),
-  ]);
-  return Object.fromEntries(guarded) as Readonly<Record<keyof Table, LoweringRule>>;
-}
 
 function addAll(op: Op, values: readonly Value[]): Value {
   return values.reduce((total, value) => op.Add(total, value));
