@@ -18,6 +18,8 @@ import { softmax } from './softmax.js';
 import { standard } from './standard.js';
 import { transposedConvolution } from './transposed-convolution.js';
 import { webgpuConvolution } from './webgpu-convolution.js';
+import { webgpuGaps } from './webgpu-gaps.js';
+import { webgpuNan } from './webgpu-nan.js';
 
 const loweringRules: LoweringRules = {
   ...accumulators,
@@ -39,6 +41,8 @@ const loweringRules: LoweringRules = {
   ...standard,
   ...transposedConvolution,
   ...webgpuConvolution,
+  ...webgpuGaps,
+  ...webgpuNan,
 };
 
 export function loweringRuleOf(opType: string): LoweringRule | undefined {

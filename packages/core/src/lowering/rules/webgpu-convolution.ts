@@ -55,12 +55,35 @@ function groupByGroup(context: LoweringContext): Value {
   return withBias(context, op.Concat(...parts, { axis: 1 }));
 }
 
+/** Threes of channels are computed wrongly where there is more than one three and filters come in fours: nought is added
+ *  to make fours of both. */
+function paddedChannels({ op, x, attributes, has }: LoweringContext): Value {
+  const [image, w] = x;
+  const missing = 4 - ((w.shape[1] ?? 0) % 4);
+  const pad = (value: Value) => {
+    const rest = value.shape.slice(2).map(() => 0);
+    return op.Pad(value, op.ints([0, 0, ...rest, 0, missing, ...rest]));
+  };
+  const { output, ...window } = windowOf(attributes, image.shape.slice(2), w.shape.slice(2));
+  const { kernel, strides, dilations, pads } = window;
+  const given = { kernel_shape: kernel, strides, dilations, pads };
+  return op.Conv(pad(image), pad(w), has(2) ? x[2] : null, given);
+}
+
+function hasThrees({ x: [image, w], attributes }: LoweringContext): boolean {
+  const [filters = 0, channels = 0] = w.shape;
+  const one = int(attributes, 'group', 1) === 1 && image.shape.length <= 4;
+  return one && channels > 3 && channels % 3 === 0 && channels % 4 !== 0 && filters % 4 === 0;
+}
+
 /** Convolutions that webgpu's kernels refuse, or get wrong. */
 export const webgpuConvolution = lowerings({
   Conv: (context) => {
     const { provider, x, attributes } = context;
     const refused = x[0].shape.length > 4 && int(attributes, 'group', 1) > 1;
-    return provider === 'webgpu' && refused ? groupByGroup(context) : undefined;
+    if (provider !== 'webgpu') return undefined;
+    if (hasThrees(context)) return paddedChannels(context);
+    return refused ? groupByGroup(context) : undefined;
   },
   // The kernel takes one output channel a group for one input channel a group.
   ConvTranspose: (context) => {
