@@ -17,8 +17,8 @@ import {
 } from '../../packages/core/src/graph/value.js';
 import { lower } from '../../packages/core/src/lowering/lower.js';
 import type { Provider } from '../../packages/core/src/lowering/rule.js';
-import type { Node, TensorData, ValueInfo } from '../../packages/core/src/onnx/ir.js';
-import { encodeModel } from '../../packages/core/src/onnx/model.js';
+import type { Model, Node, TensorData, ValueInfo } from '../../packages/core/src/onnx/ir.js';
+import { decodeModel, encodeModel } from '../../packages/core/src/onnx/model.js';
 import { usedNames } from '../../packages/core/src/onnx/names.js';
 import { sinkSelects } from '../../packages/core/src/step/sink.js';
 import { loadOrtTraining, type OrtTensor } from './ort-training.js';
@@ -266,6 +266,38 @@ export function layCase(checked: GradientCase, provider: Provider): Laid {
     wanted.map(({ name }) => name),
   );
   return { forward: whole, nodes, builder };
+}
+
+/** A case as a model for a provider, its inputs, and what the form for the CPU gives there. */
+export async function pieceOf(
+  checked: GradientCase,
+  provider: Provider,
+): Promise<{
+  readonly model: Model;
+  readonly feeds: ReadonlyMap<string, TensorData>;
+  readonly wanted: ReadonlyMap<string, TensorData>;
+}> {
+  const compiled = compile(checked, 'float32');
+  const { inputs, values } = compiled;
+  const outputs = [...compiled.outputs, ...compiled.gradients];
+  const nodes = blankUnusedOutputs(
+    lowered(compiled, outputs, provider),
+    outputs.map(({ name }) => name),
+  );
+  const model = decodeModel(encode(compiled, nodes, outputs));
+  const used = new Set([...nodes.flatMap(usedNames), ...outputs.map(({ name }) => name)]);
+  const feeds = new Map(
+    inputs.flatMap(({ name, type, shape }, i) =>
+      used.has(name) ? [[name, tensorOf(type, values[i] ?? [], shape)] as const] : [],
+    ),
+  );
+  const onCpu = await open(compile(checked, 'float32'));
+  const results = await onCpu.run(values, outputs);
+  await onCpu.release();
+  const wanted = new Map(
+    outputs.map(({ name, type, shape }, i) => [name, tensorOf(type, results[i] ?? [], shape)]),
+  );
+  return { model, feeds, wanted };
 }
 
 type Numbers = readonly (readonly number[])[];

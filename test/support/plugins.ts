@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import {
   commonOptions,
+  type GradientPlugin,
   type Option,
   type Options,
   type PluginDefinition,
@@ -16,6 +17,7 @@ interface Plugin {
   /** Of its folder. */
   readonly name: string;
   readonly factory: string;
+  readonly make: (options?: Readonly<Record<string, unknown>>) => GradientPlugin;
   readonly definition: PluginDefinition<Options>;
   readonly readme: string;
   /** Papers that its README names. */
@@ -47,16 +49,17 @@ async function loadPlugin(name: string): Promise<Plugin> {
   const source = pathToFileURL(join(own, manifest.exports['.']['@gradware/source'])).href;
   const module: Readonly<Record<string, unknown>> = await import(source);
   const made = Object.entries(module).filter(
-    (entry): entry is [string, { readonly definition: PluginDefinition<Options> }] =>
+    (entry): entry is [string, Plugin['make'] & Pick<Plugin, 'definition'>] =>
       typeof entry[1] === 'function' && 'definition' in entry[1],
   );
   const [only] = made;
   if (only === undefined || made.length > 1)
     throw new Error(`${name} exports ${made.length} plugins`);
-  const [factory, { definition }] = only;
+  const [factory, make] = only;
+  const { definition } = make;
   const readme = readFileSync(join(own, 'README.md'), 'utf8');
   const links = readme.match(/\[[^\][]+\]\(https?:\/\/(arxiv\.org|doi\.org)\/[^)]+\)/g) ?? [];
-  return { name, factory, definition, readme, papers: [...new Set(links)] };
+  return { name, factory, make, definition, readme, papers: [...new Set(links)] };
 }
 
 /** All plugin packages that are not private, in the order of their folders. */

@@ -1,0 +1,33 @@
+import { tensorOf } from '../../packages/core/src/graph/constants.js';
+import { irVersion, opset } from '../../packages/core/src/graph/opset.js';
+import { type Pack, pack } from './pack.js';
+
+/** x + x: what a provider that works can compute. */
+export function probePack(): Pack {
+  const info = { type: 'float32' as const, shape: [1] };
+  const node = { name: 'add', opType: 'Add', domain: '', attributes: {} };
+  const x = tensorOf('float32', [21], [1]);
+  return pack([
+    {
+      name: 'probe',
+      model: {
+        graph: {
+          name: 'probe',
+          nodes: [{ ...node, inputs: ['x', 'x'], outputs: ['y'] }],
+          inputs: [{ name: 'x', ...info }],
+          outputs: [{ name: 'y', ...info }],
+          initializers: new Map(),
+          valueInfo: new Map(),
+        },
+        opsets: new Map([['', opset]]),
+        irVersion,
+        functions: [],
+        metadata: new Map(),
+        producer: 'gradware-test',
+      },
+      feeds: new Map([['x', x]]),
+      wanted: new Map([['y', tensorOf('float32', [42], [1])]]),
+      tolerance: 0,
+    },
+  ]);
+}

@@ -1,0 +1,34 @@
+// Runs models that the parent process sends, on one provider of onnxruntime-node: a GPU's driver keeps its memory for as
+// long as the process lives, and what aborts takes only this process with it.
+import * as ort from 'onnxruntime-node';
+
+const [provider] = process.argv.slice(2);
+
+async function run({ model, feeds }) {
+  const session = await ort.InferenceSession.create(model, {
+    executionProviders: [provider],
+    logSeverityLevel: 4,
+    extra: provider === 'cpu' ? {} : { session: { disable_cpu_ep_fallback: '1' } },
+  });
+  try {
+    const tensors = feeds.map(([name, { type, dims, data }]) => [
+      name,
+      new ort.Tensor(type, data, dims),
+    ]);
+    const results = await session.run(Object.fromEntries(tensors));
+    return Object.entries(results).map(([name, { type, dims, data }]) => [
+      name,
+      { type, dims: [...dims], data },
+    ]);
+  } finally {
+    await session.release();
+  }
+}
+
+process.on('message', async (job) => {
+  try {
+    process.send({ results: await run(job), memory: process.memoryUsage.rss() });
+  } catch (error) {
+    process.send({ error: String(error?.message ?? error), memory: process.memoryUsage.rss() });
+  }
+});
