@@ -83,7 +83,7 @@ const rules: readonly Rule[] = [
   {
     says: 'only the doors and the composition root know the container',
     appliesTo: (file) => file.startsWith('packages/') && !compositionRoot.test(file),
-    allows: (_, specifier) => !['tsyringe', 'reflect-metadata'].includes(specifier),
+    allows: (_, specifier) => !/^(tsyringe|reflect-metadata)(\/|$)/.test(specifier),
   },
 ];
 

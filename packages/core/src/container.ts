@@ -1,4 +1,4 @@
-import 'reflect-metadata';
+import 'reflect-metadata/lite';
 import { container, type DependencyContainer } from 'tsyringe';
 import type { Optimizer } from './optimizers/optimizer.js';
 import type { GradientPlugin } from './plugins/plugin.js';

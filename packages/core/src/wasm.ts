@@ -2,8 +2,9 @@ import { env, InferenceSession as OrtSession, Tensor } from 'onnxruntime-web/was
 import { trainingSessions } from './container.js';
 import type { Runtime } from './runtime/runtime.js';
 import { webParts } from './runtime/web-parts.js';
-import type { Source } from './training/api.js';
-import * as generator from './training/generate/generate.js';
+import type { ArtifactFiles, Source } from './training/api.js';
+import type { ConvertedArtifacts, ConvertOptions } from './training/convert-artifacts.js';
+import type { GeneratedArtifacts, GenerateOptions } from './training/generate/generate.js';
 
 export { container } from './container.js';
 export * from './index.js';
@@ -19,6 +20,14 @@ export const wasmRuntime: Runtime = {
 /** ONNX Runtime's own, with all sessions of the page taking turns: two at once do not work. */
 export const { InferenceSession } = wasmRuntime;
 export type InferenceSession = OrtSession;
+export declare namespace InferenceSession {
+  type SessionOptions = OrtSession.SessionOptions;
+  type RunOptions = OrtSession.RunOptions;
+  type FeedsType = OrtSession.FeedsType;
+  type FetchesType = OrtSession.FetchesType;
+  type ReturnType = OrtSession.ReturnType;
+  type OnnxValueMapType = OrtSession.OnnxValueMapType;
+}
 
 /** Trains models on onnxruntime-web, on the processor alone. */
 export const TrainingSession = trainingSessions(wasmRuntime);
@@ -26,9 +35,22 @@ export type TrainingSession = import('./training/api.js').TrainingSession;
 
 /** Makes the training artifacts of a forward model, as `onnxruntime.training.artifacts.generate_artifacts` does.
  *  @throws GradwareError for a model that does not train, an op without a gradient, an option that fits nothing */
-export function generateArtifacts(
+export async function generateArtifacts(
   model: Source,
-  options: generator.GenerateOptions = {},
-): Promise<generator.GeneratedArtifacts> {
-  return generator.generateArtifacts(wasmRuntime, model, options);
+  options: GenerateOptions = {},
+): Promise<GeneratedArtifacts> {
+  // Pages that only train do without it.
+  const { generateArtifacts: generate } = await import('./training/generate/generate.js');
+  return generate(wasmRuntime, model, options);
+}
+
+/** Writes training artifacts of any age and container as ORT 1.18 and 1.19 read them: .onnx models and a checkpoint of
+ *  version 2.
+ *  @throws GradwareError for files that are not training artifacts, or not of one set */
+export async function convertArtifacts(
+  given: string | URL | ArtifactFiles,
+  options: ConvertOptions = {},
+): Promise<ConvertedArtifacts> {
+  const { convertArtifacts: convert } = await import('./training/convert-artifacts.js');
+  return convert(wasmRuntime, given, options);
 }

@@ -3,8 +3,8 @@ import { trainingSessions } from './container.js';
 import type { Runtime } from './runtime/runtime.js';
 import { webParts } from './runtime/web-parts.js';
 import type { ArtifactFiles, Source } from './training/api.js';
-import * as converter from './training/convert-artifacts.js';
-import * as generator from './training/generate/generate.js';
+import type { ConvertedArtifacts, ConvertOptions } from './training/convert-artifacts.js';
+import type { GeneratedArtifacts, GenerateOptions } from './training/generate/generate.js';
 
 export { container } from './container.js';
 export * from './index.js';
@@ -20,6 +20,14 @@ export const webRuntime: Runtime = {
 /** ONNX Runtime's own, with all sessions of the page taking turns: two at once do not work. */
 export const { InferenceSession } = webRuntime;
 export type InferenceSession = OrtSession;
+export declare namespace InferenceSession {
+  type SessionOptions = OrtSession.SessionOptions;
+  type RunOptions = OrtSession.RunOptions;
+  type FeedsType = OrtSession.FeedsType;
+  type FetchesType = OrtSession.FetchesType;
+  type ReturnType = OrtSession.ReturnType;
+  type OnnxValueMapType = OrtSession.OnnxValueMapType;
+}
 
 /** Trains models on onnxruntime-web. */
 export const TrainingSession = trainingSessions(webRuntime);
@@ -27,19 +35,22 @@ export type TrainingSession = import('./training/api.js').TrainingSession;
 
 /** Makes the training artifacts of a forward model, as `onnxruntime.training.artifacts.generate_artifacts` does.
  *  @throws GradwareError for a model that does not train, an op without a gradient, an option that fits nothing */
-export function generateArtifacts(
+export async function generateArtifacts(
   model: Source,
-  options: generator.GenerateOptions = {},
-): Promise<generator.GeneratedArtifacts> {
-  return generator.generateArtifacts(webRuntime, model, options);
+  options: GenerateOptions = {},
+): Promise<GeneratedArtifacts> {
+  // Pages that only train do without it.
+  const { generateArtifacts: generate } = await import('./training/generate/generate.js');
+  return generate(webRuntime, model, options);
 }
 
 /** Writes training artifacts of any age and container as ORT 1.18 and 1.19 read them: .onnx models and a checkpoint of
  *  version 2.
  *  @throws GradwareError for files that are not training artifacts, or not of one set */
-export function convertArtifacts(
+export async function convertArtifacts(
   given: string | URL | ArtifactFiles,
-  options: converter.ConvertOptions = {},
-): Promise<converter.ConvertedArtifacts> {
-  return converter.convertArtifacts(webRuntime, given, options);
+  options: ConvertOptions = {},
+): Promise<ConvertedArtifacts> {
+  const { convertArtifacts: convert } = await import('./training/convert-artifacts.js');
+  return convert(webRuntime, given, options);
 }

@@ -42,10 +42,17 @@ export interface GroupOptions extends Omit<ParameterFilter, 'include'> {
   readonly learningRate?: Setting | undefined;
 }
 
-export interface TrainingOptions {
+/** Options of ONNX Runtime may stand among them, where onnxruntime-web/training took them, or under `session`. */
+export interface TrainingOptions
+  extends Readonly<Omit<InferenceSession.SessionOptions, 'executionProviders'>> {
   /** Tried in order; 'auto' takes the first that works. Default ['cpu'] in Node, ['wasm'] on the web. */
   readonly executionProviders?:
-    | readonly (Provider | 'auto' | { readonly name: Provider | 'auto' })[]
+    | readonly (
+        | Provider
+        | 'auto'
+        | { readonly name: Provider | 'auto' }
+        | InferenceSession.ExecutionProviderConfig
+      )[]
     | undefined;
   /** The chain, in order; after what is registered under GRADIENT_PLUGIN. It works on all parameters together, before
    *  the chains of groups: a global norm here is that of the whole model. */
@@ -111,7 +118,8 @@ export interface Rows {
   readonly rows: readonly ArrayLike<number>[];
 }
 
-export interface RunOptions {
+/** Those of ONNX Runtime are taken, as onnxruntime-web/training took them, and change nothing. */
+export interface RunOptions extends InferenceSession.RunOptions {
   readonly signal?: AbortSignal | undefined;
 }
 

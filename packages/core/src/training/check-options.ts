@@ -5,7 +5,9 @@ import type { GradientPlugin } from '../plugins/plugin.js';
 import type { Setting } from '../schedules/schedule.js';
 import type { TrainingOptions } from './api.js';
 
-const known: Readonly<Record<keyof TrainingOptions, true>> = {
+type RuntimeOption = Exclude<keyof InferenceSession.SessionOptions, 'executionProviders'>;
+
+const known: Readonly<Record<Exclude<keyof TrainingOptions, RuntimeOption>, true>> = {
   executionProviders: true,
   plugins: true,
   optimizer: true,
@@ -25,10 +27,8 @@ const known: Readonly<Record<keyof TrainingOptions, true>> = {
   signal: true,
 };
 
-/** What onnxruntime-web/training took at this place. */
-const ofRuntime: Readonly<
-  Record<Exclude<keyof InferenceSession.SessionOptions, 'executionProviders'>, true>
-> = {
+/** What onnxruntime-web/training took at this place, for ONNX Runtime itself. */
+const ofRuntime: Readonly<Record<RuntimeOption, true>> = {
   intraOpNumThreads: true,
   interOpNumThreads: true,
   freeDimensionOverrides: true,
@@ -56,11 +56,9 @@ function refuse(problem: string, remedy: string): never {
  *  @throws GradwareError INVALID_OPTION */
 export function checkTrainingOptions(options: TrainingOptions): void {
   for (const key of Object.keys(options)) {
-    if (Object.hasOwn(known, key)) continue;
-    if (Object.hasOwn(ofRuntime, key))
-      refuse(`"${key}" is an option of ONNX Runtime`, `Hand it on as session: { ${key}: ... }.`);
+    if (Object.hasOwn(known, key) || Object.hasOwn(ofRuntime, key)) continue;
     const names = Object.keys(known);
-    const near = nearest(key, names);
+    const near = nearest(key, [...names, ...Object.keys(ofRuntime)]);
     refuse(
       `There is no option "${key}"`,
       near.length > 0 ? `Did you mean ${near.join(' or ')}?` : `There are ${names.join(', ')}.`,
@@ -84,6 +82,12 @@ function checkMixedPrecision(plugin: unknown): void {
       'mixedPrecision takes the plugin that scales the loss',
       'Give mixedPrecision: lossScale(), with lossScale from @gradware/plugin-loss-scale.',
     );
+}
+
+/** Options for ONNX Runtime, whichever of the two places they stand at. */
+export function sessionOptionsOf(options: TrainingOptions): InferenceSession.SessionOptions {
+  const direct = Object.entries(options).filter(([key]) => Object.hasOwn(ofRuntime, key));
+  return { ...Object.fromEntries(direct), ...options.session };
 }
 
 /** Plugins come from options, containers and foreign packages.

@@ -9,7 +9,7 @@ import type { Runtime } from '../runtime/runtime.js';
 import { createShapeOracle } from '../runtime/shape-oracle.js';
 import type { Setting } from '../schedules/schedule.js';
 import type { TrainingOptions, TrainingSession } from './api.js';
-import { checkPlugins, checkTrainingOptions } from './check-options.js';
+import { checkPlugins, checkTrainingOptions, sessionOptionsOf } from './check-options.js';
 import { optimizerTensors } from './checkpointing.js';
 import { type OpenDevice, openDevice } from './device.js';
 import { planTraining, stateByGroup } from './groups.js';
@@ -43,9 +43,10 @@ export async function createTrainingSession(
   const wanted = (options.executionProviders ?? [runtime.defaultProvider]).map((entry) =>
     typeof entry === 'string' ? entry : entry.name,
   );
+  const sessionOptions = sessionOptionsOf(options);
   const { mixedPrecision } = options;
   const arithmetic = mixedPrecision === undefined ? 'float32' : 'float16';
-  const reopen = () => openDevice(runtime, wanted, arithmetic, options.session);
+  const reopen = () => openDevice(runtime, wanted, arithmetic, sessionOptions);
   const device = await reopen();
   requireLimits(device, source);
   const optimizer = options.optimizer ?? registered.optimizer ?? source.optimizer ?? adamw();

@@ -1,4 +1,3 @@
-import type { Provider } from '../lowering/rule.js';
 import type { Device, Runtime, SessionOptions } from '../runtime/runtime.js';
 import { createTransfer, type Transfer } from '../runtime/transfer.js';
 import type { Execution } from './api.js';
@@ -21,7 +20,7 @@ const briefSpinning = { session: { intra_op: { spin_duration_us: '50' } } };
  *  @throws GradwareError RUNTIME where none does */
 export async function openDevice(
   runtime: Runtime,
-  wanted: readonly (Provider | 'auto')[],
+  wanted: readonly string[],
   arithmetic: 'float32' | 'float16',
   options: SessionOptions | undefined,
 ): Promise<OpenDevice> {

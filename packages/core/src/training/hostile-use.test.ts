@@ -85,7 +85,7 @@ const untyped = (options: Readonly<Record<string, unknown>>) => open(options as 
 test.each([
   [{ plugin: [] }, /no option "plugin".*mean plugins/s],
   [{ zzz: 1 }, /no option "zzz".*There are executionProviders/s],
-  [{ logSeverityLevel: 4 }, /option of ONNX Runtime.*session: \{ logSeverityLevel/s],
+  [{ intraOpNumThread: 1 }, /no option "intraOpNumThread".*mean intraOpNumThreads/s],
   [{ plugins: definePlugin({ name: 'one', options: {} })() }, /must be a list/],
   [
     { plugins: [definePlugin({ name: 'one', options: {} })] },

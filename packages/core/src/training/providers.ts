@@ -27,15 +27,17 @@ const remedies: Readonly<Record<Provider, string>> = {
  *  @throws GradwareError RUNTIME with the reason of each that does not */
 export async function chooseProvider(
   runtime: Runtime,
-  wanted: readonly (Provider | 'auto')[],
+  wanted: readonly string[],
   arithmetic: 'float32' | 'float16' = 'float32',
 ): Promise<{ readonly execution: Execution; readonly limits: Device }> {
-  const candidates = wanted.flatMap((name) =>
-    name === 'auto' ? preference[runtime.name] : [name],
-  );
+  const candidates = wanted.flatMap((name): readonly string[] => {
+    if (name === 'auto') return preference[runtime.name];
+    // Another name of it in ONNX Runtime for browsers.
+    return name === 'cpu' && runtime.defaultProvider === 'wasm' ? ['wasm'] : [name];
+  });
   const refused: string[] = [];
   for (const provider of candidates) {
-    if (!Object.hasOwn(remedies, provider))
+    if (!isProvider(provider))
       throw new GradwareError('INVALID_OPTION', `There is no execution provider "${provider}"`, {
         remedy: `There are auto, ${Object.keys(remedies).join(', ')}.`,
       });
@@ -52,10 +54,17 @@ export async function chooseProvider(
     const limits = await runtime.device(provider);
     return { execution: describe(provider, limits, refused), limits };
   }
-  const remedy = candidates.map((provider) => remedies[provider]).join(' ');
+  const remedy = candidates
+    .filter(isProvider)
+    .map((name) => remedies[name])
+    .join(' ');
   throw new GradwareError('RUNTIME', `No execution provider works: ${refused.join('; ')}`, {
     remedy,
   });
+}
+
+function isProvider(name: string): name is Provider {
+  return Object.hasOwn(remedies, name);
 }
 
 /** Some providers open a session and fail when it runs. */
