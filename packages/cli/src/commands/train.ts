@@ -2,7 +2,7 @@ import { basename } from 'node:path';
 import { evaluate, type Feeds, GradwareError, type TrainerOptions, valueAt } from '@gradware/core';
 import type { TrainingSession } from '@gradware/core/node';
 import { batchCount, type Dataset, split } from '@gradware/data/node';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { optimizerNames } from '../options/optimizer.js';
 import { collect, parseCount, parseValidation } from '../options/parse.js';
 import { parseRunSchedule, scheduleNames } from '../options/schedule.js';
@@ -15,7 +15,7 @@ import { chooseBatchSize } from '../training/batch-size.js';
 import { type Classes, readInputs, toFeeds } from '../training/inputs.js';
 import { openSession } from '../training/open-session.js';
 import { checkOutput, findCheckpoint } from '../training/output-folder.js';
-import { pluginNames, readPlan } from '../training/plan.js';
+import { type Precision, pluginNames, precisions, readPlan } from '../training/plan.js';
 import { compareRecords, type RunRecord, readRecord } from '../training/run-record.js';
 import { runTraining } from '../training/train-run.js';
 import { type Context, type ExitCode, exitCodes } from './context.js';
@@ -28,6 +28,7 @@ interface TrainFlags extends SessionFlags {
   readonly train?: readonly string[];
   readonly freeze?: readonly string[];
   readonly plugin: readonly string[];
+  readonly precision: Precision;
   readonly epochs: number;
   readonly out: string;
   readonly resume?: string;
@@ -78,6 +79,14 @@ export function trainCommand(context: Context, done: (code: ExitCode) => void): 
       'a gradient plugin: norm-clip:max-norm=1 (repeatable; in this order)',
       collect,
       [],
+    )
+    .addOption(
+      new Option(
+        '--precision <type>',
+        'float16 computes forward and backward pass in half precision, with loss-scale first in the chain',
+      )
+        .choices(precisions)
+        .default('float32'),
     )
     .option(
       '--group <spec>',
@@ -235,7 +244,7 @@ async function loadData(
 }
 
 function describeRun(flags: TrainFlags, { examples, batchSize, classes }: Plan): RunRecord {
-  const { optimizer, schedule, plugin, group, seed } = flags;
+  const { optimizer, schedule, plugin, precision, group, seed } = flags;
   return {
     position: { epoch: 0, batch: 0 },
     seed,
@@ -246,6 +255,7 @@ function describeRun(flags: TrainFlags, { examples, batchSize, classes }: Plan):
       ...(optimizer.length > 0 && { '--optimizer': optimizer.join(' ') }),
       ...(schedule !== undefined && { '--schedule': schedule }),
       ...(plugin.length > 0 && { '--plugin': plugin.join(' ') }),
+      ...(precision !== 'float32' && { '--precision': precision }),
       ...(group.length > 0 && { '--group': group.join(' ') }),
     },
   };

@@ -20,6 +20,7 @@ export interface SessionRequest {
   >;
   readonly train?: readonly string[] | undefined;
   readonly freeze?: readonly string[] | undefined;
+  readonly mixedPrecision?: GradientPlugin | undefined;
   readonly plugins?: readonly GradientPlugin[] | undefined;
   readonly groups?: readonly GroupOptions[] | undefined;
   readonly optimizer?: Optimizer | undefined;
@@ -30,11 +31,13 @@ export interface SessionRequest {
 /** Opens a session on a folder of artifacts or a forward model, as the flags say.
  *  @throws GradwareError whatever is wrong with model, flags or provider */
 export async function openSession(request: SessionRequest): Promise<TrainingSession> {
-  const { model, flags, train, freeze, plugins, groups, optimizer, learningRate, signal } = request;
+  const { model, flags, train, freeze, mixedPrecision, plugins, groups } = request;
+  const { optimizer, learningRate, signal } = request;
   const executionProviders = parseProviders(flags.provider);
   const loss = flags.loss === undefined ? undefined : parseLoss(flags.loss);
   if (await isFolder(model)) refuseForwardOnly(request);
   const session = await TrainingSession.create(model, {
+    mixedPrecision,
     plugins,
     groups,
     optimizer,

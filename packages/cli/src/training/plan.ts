@@ -15,6 +15,8 @@ import { makePlugins } from '../plugins/resolve.js';
 
 /** Who works on which parameters: for the session itself and for its groups. */
 export interface Plan extends Partial<OptimizerChoice> {
+  /** What scales the loss, where forward and backward pass compute in float16. */
+  readonly mixedPrecision?: GradientPlugin | undefined;
   readonly plugins: readonly GradientPlugin[];
   readonly groups: readonly GroupOptions[];
 }
@@ -23,7 +25,13 @@ interface PlanFlags {
   readonly group: readonly string[];
   readonly optimizer: readonly string[];
   readonly plugin: readonly string[];
+  readonly precision?: Precision | undefined;
 }
+
+export const precisions = ['float32', 'float16'] as const;
+export type Precision = (typeof precisions)[number];
+
+const scaler = 'loss-scale';
 
 const rate = setting(
   nonNegative,
@@ -66,9 +74,17 @@ export async function readPlan(flags: PlanFlags, roots: readonly string[]): Prom
       plugins: await makePlugins(plugins.get(name) ?? [], roots),
     });
   }
+  const shared = plugins.get('') ?? [];
+  const isHalf = flags.precision === 'float16';
+  const ownScaler = isHalf
+    ? shared.find((spec) => spec.trim().split(':')[0] === scaler)
+    : undefined;
+  const [mixedPrecision] = isHalf ? await makePlugins([ownScaler ?? scaler], roots) : [];
+  const others = shared.filter((spec) => spec !== ownScaler);
   return {
     ...optimizerOf(''),
-    plugins: await makeShared(plugins.get('') ?? [], roots, names),
+    mixedPrecision,
+    plugins: await makeShared(others, roots, names),
     groups: own,
   };
 }
@@ -92,9 +108,10 @@ async function makeShared(
 const nameOf = (spec: string) => `"${spec.trim().split(':')[0]}"`;
 
 /** What the plugins are called, in order. */
-export function pluginNames({ plugins, groups }: Plan): readonly string[] {
+export function pluginNames({ mixedPrecision, plugins, groups }: Plan): readonly string[] {
   const idOf = ({ id, name }: GradientPlugin) => id ?? name;
   return [
+    ...(mixedPrecision ? [idOf(mixedPrecision)] : []),
     ...plugins.map(idOf),
     ...groups.flatMap((group) =>
       (group.plugins ?? []).map((plugin) => `${group.name}/${idOf(plugin)}`),
