@@ -1,6 +1,7 @@
 import { env, InferenceSession, Tensor } from 'onnxruntime-node';
 import { trainingSessions } from './container.js';
 import { nodeFiles } from './runtime/node-files.js';
+import { missingInNode } from './runtime/node-providers.js';
 import type { Runtime } from './runtime/runtime.js';
 import type { ArtifactFiles, Source } from './training/api.js';
 import * as converter from './training/convert-artifacts.js';
@@ -18,6 +19,7 @@ export const nodeRuntime: Runtime = {
   defaultProvider: 'cpu',
   files: nodeFiles,
   availableMemory: () => process.availableMemory(),
+  missing: missingInNode,
   device: async () => ({}),
 };
 

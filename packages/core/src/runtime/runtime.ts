@@ -13,6 +13,8 @@ export interface Runtime {
   readonly files: FileAccess;
   /** Bytes that can still be allocated; undefined where nobody knows. */
   availableMemory(): number | undefined;
+  /** Why a provider cannot work, where that shows before ONNX Runtime is asked. */
+  missing?(provider: string): string | undefined;
   /** What a provider runs on, once it has opened a session. */
   device(provider: string): Promise<Device>;
 }

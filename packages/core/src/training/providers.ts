@@ -45,6 +45,11 @@ export async function chooseProvider(
       refused.push(`${provider}: ${runtime.name} has no such provider`);
       continue;
     }
+    const missing = runtime.missing?.(provider);
+    if (missing !== undefined) {
+      refused.push(`${provider}: ${missing}`);
+      continue;
+    }
     try {
       await probe(runtime, provider, arithmetic);
     } catch (cause) {
