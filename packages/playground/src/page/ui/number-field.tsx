@@ -1,3 +1,4 @@
+import { useSignal } from '@preact/signals';
 import { useId } from 'preact/hooks';
 import type { OptionValue } from '../../shared/catalogue.js';
 import { nudge, shown, typed } from './format.js';
@@ -22,15 +23,19 @@ export function NumberField({
 }: NumberFieldProps) {
   const id = useId();
   const current = value ?? fallback;
+  /** What is being typed: the page may be drawn anew meanwhile. */
+  const draft = useSignal<string | undefined>(undefined);
   const step = (up: boolean) => {
+    draft.value = undefined;
     if (typeof current !== 'number') return;
     const next = nudge(current, up, integer);
     if (next !== current) onChange(next);
   };
-  const commit = (input: HTMLInputElement) => {
-    const next = typed(input.value);
+  const commit = () => {
+    if (draft.value === undefined) return;
+    const next = typed(draft.value);
+    draft.value = undefined;
     if (next !== value) onChange(next);
-    if (next === undefined) input.value = '';
   };
   return (
     <div class="field">
@@ -51,15 +56,19 @@ export function NumberField({
           inputMode={integer ? 'numeric' : 'text'}
           autocomplete="off"
           spellcheck={false}
-          value={shown(value)}
+          value={draft.value ?? shown(value)}
           placeholder={shown(fallback)}
           title={help}
-          onChange={(event) => commit(event.currentTarget)}
+          onInput={(event) => {
+            draft.value = event.currentTarget.value;
+          }}
+          onBlur={commit}
           onKeyDown={(event) => {
             if (event.key === 'ArrowUp' || event.key === 'ArrowDown') {
               event.preventDefault();
               step(event.key === 'ArrowUp');
-            } else if (event.key === 'Enter') commit(event.currentTarget);
+            } else if (event.key === 'Enter') commit();
+            else if (event.key === 'Escape') draft.value = undefined;
           }}
         />
         <button
