@@ -67,7 +67,9 @@ const rules: readonly Rule[] = [
     appliesTo: (file) => file.startsWith('packages/'),
     allows: (file, specifier) => {
       const source = file.slice(0, file.indexOf('/src/') + '/src/'.length);
-      return !isRelative(specifier) || resolve(file, specifier).startsWith(source);
+      // The address of a file, not its code.
+      const isAddress = specifier.endsWith('?url');
+      return !isRelative(specifier) || isAddress || resolve(file, specifier).startsWith(source);
     },
   },
   {
