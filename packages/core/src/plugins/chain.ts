@@ -65,14 +65,15 @@ interface Link {
  *  @throws GradwareError INVALID_OPTION where two plugins were given one id */
 export function assignIds(plugins: readonly GradientPlugin[]): readonly string[] {
   const taken = new Set<string>();
-  for (const { id } of plugins) {
-    if (id === undefined) continue;
+  plugins.forEach(({ id }, place) => {
+    if (id === undefined) return;
     if (taken.has(id))
       throw new GradwareError('INVALID_OPTION', `Two plugins have the id "${id}"`, {
+        where: `numbers ${plugins.findIndex((other) => other.id === id) + 1} and ${place + 1} in the chain`,
         remedy: 'Give one of them another id.',
       });
     taken.add(id);
-  }
+  });
   return plugins.map(({ id, name }) => {
     if (id !== undefined) return id;
     let next = name;
@@ -325,7 +326,7 @@ function guarded(
   try {
     results = run();
   } catch (error) {
-    if (error instanceof GradwareError) throw error;
+    if (error instanceof GradwareError) throw placed(error, where);
     const reason = error instanceof Error ? error.message : String(error);
     throw new GradwareError('PLUGIN_CONTRACT', `A plugin failed: ${reason}`, {
       where,
@@ -334,6 +335,17 @@ function guarded(
   }
   checkResults(values, results, where);
   return tagged(values, results);
+}
+
+/** What a plugin refuses says what is wrong; only the chain knows where the plugin stands. */
+function placed(error: GradwareError, place: string): GradwareError {
+  const { code, problem, where, remedy, cause } = error;
+  if (where?.includes(place)) return error;
+  return new GradwareError(code, problem, {
+    where: where === undefined ? place : `${place}, ${where}`,
+    ...(remedy !== undefined && { remedy }),
+    cause,
+  });
 }
 
 /** @throws GradwareError PLUGIN_CONTRACT where a result is missing or has another type or shape */
