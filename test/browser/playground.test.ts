@@ -3,7 +3,8 @@ import { fileURLToPath } from 'node:url';
 import { decodeNpz } from '@gradware/data';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+
 import { launch, noChromium } from './support/chromium.js';
 import {
   drawStroke,
@@ -15,6 +16,9 @@ import {
   waitForAccuracy,
 } from './support/playground.js';
 import type { Served } from './support/serve.js';
+
+// Training takes a while where many tests share the processor.
+vi.setConfig({ testTimeout: 180_000 });
 
 const digits = new URL('../../models/digits/', import.meta.url);
 const wide = { width: 1440, height: 900 };

@@ -8,7 +8,7 @@ import type {
 } from '../shared/protocol.js';
 
 /** What the worker could not do. */
-export class WorkerProblem extends Error {
+class WorkerProblem extends Error {
   readonly problem: Problem;
   constructor(problem: Problem) {
     super(problem.message);

@@ -14,7 +14,7 @@ import { connect, problemFrom } from './client.js';
 import { createCurves } from './curves.js';
 import { say } from './notices.js';
 
-export const firstConfig: RunConfig = {
+const firstConfig: RunConfig = {
   model: 'cnn',
   data: 'digits',
   provider: 'auto',
@@ -39,7 +39,7 @@ export const config = signal<RunConfig>(firstConfig);
 export const opened = signal<OpenedRun | undefined>(undefined);
 /** Why the worker could not open what the controls say. */
 export const refused = signal<Problem | undefined>(undefined);
-export const busy = signal(true);
+const busy = signal(true);
 export const running = signal(false);
 export const finished = signal(false);
 export const step = signal(0);
@@ -175,7 +175,7 @@ export async function begin(): Promise<void> {
 }
 
 /** @returns whether there was a run to go on with */
-export async function resume(): Promise<boolean> {
+async function resume(): Promise<boolean> {
   busy.value = true;
   const saved = await attempt(() => worker.restore());
   busy.value = false;
