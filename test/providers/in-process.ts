@@ -16,7 +16,7 @@ interface Answer {
   readonly memory: number;
 }
 
-/** Runs models on a provider of onnxruntime-node in processes of their own. No node may fall back to the CPU. */
+/** Runs models on a provider of ONNX Runtime in processes of their own. No node may fall back to the CPU. */
 export function inProcess(provider: string, environment: NodeJS.ProcessEnv = {}): Runner {
   let child: ChildProcess | undefined;
   let stopping: Promise<unknown> = Promise.resolve();

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { sgd } from '@gradware/core';
-import { nodeRuntime, Tensor } from '@gradware/core/node';
+import { Tensor } from '@gradware/core/node';
 import { decodeNpz } from '@gradware/data';
 import { trainingSessions } from '../../packages/core/src/container.js';
 import type { Provider } from '../../packages/core/src/lowering/rule.js';
@@ -68,7 +68,11 @@ export async function modelPieces(provider: Provider, name: string): Promise<rea
   if (make === undefined) throw new Error(`There is no model ${name}`);
   const { source, isForward, batch } = make();
   const { runtime, pieces } = record(provider);
-  const session = await trainingSessions({ ...runtime, name: nodeRuntime.name }).create(source, {
+  const session = await trainingSessions({
+    ...runtime,
+    name: provider === 'wasm' ? 'onnxruntime-web/wasm' : 'onnxruntime-node',
+    missing: () => undefined,
+  }).create(source, {
     executionProviders: [provider],
     optimizer: sgd({ momentum: 0.9 }),
     learningRate: 0.01,

@@ -4,7 +4,6 @@ import type { Provider } from '../../packages/core/src/lowering/rule.js';
 import { noChromium } from '../browser/support/chromium.js';
 import { inChromium } from './in-chromium.js';
 import { inProcess } from './in-process.js';
-import { onWasm } from './in-this-process.js';
 import { probePack } from './probe.js';
 import type { Runner } from './runner.js';
 
@@ -49,7 +48,7 @@ function place(name: string, provider: Provider, open: () => Runner, missing?: s
 
 const all: readonly Candidate[] = [
   place('cpu in Node', 'cpu', () => inProcess('cpu')),
-  place('wasm in Node', 'wasm', onWasm),
+  place('wasm in Node', 'wasm', () => inProcess('wasm')),
   place('webgpu in Node', 'webgpu', () => inProcess('webgpu', vulkan)),
   place('cuda in Node', 'cuda', () => inProcess('cuda')),
   place('wasm in Chromium', 'wasm', () => inChromium('wasm'), noChromium),

@@ -1,14 +1,22 @@
-// Runs models that the parent process sends, on one provider of onnxruntime-node: a GPU's driver keeps its memory for as
+// Runs models that the parent process sends, on one provider of ONNX Runtime: a GPU's driver keeps its memory for as
 // long as the process lives, and what aborts takes only this process with it.
-import * as ort from 'onnxruntime-node';
+import { createRequire } from 'node:module';
 
 const [provider] = process.argv.slice(2);
+// Required, not imported: the modules of onnxruntime-web are for browsers and bundlers.
+const ort = createRequire(import.meta.url)(
+  provider === 'wasm' ? 'onnxruntime-web/wasm' : 'onnxruntime-node',
+);
+if (provider === 'wasm') ort.env.wasm.numThreads = 1;
+
+/** Providers that nothing can fall back from. */
+const processors = ['cpu', 'wasm'];
 
 async function run({ model, feeds }) {
   const session = await ort.InferenceSession.create(model, {
     executionProviders: [provider],
     logSeverityLevel: 4,
-    extra: provider === 'cpu' ? {} : { session: { disable_cpu_ep_fallback: '1' } },
+    extra: processors.includes(provider) ? {} : { session: { disable_cpu_ep_fallback: '1' } },
   });
   try {
     const tensors = feeds.map(([name, { type, dims, data }]) => [

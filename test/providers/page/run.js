@@ -6,6 +6,7 @@ const builds = {
 
 const arrays = {
   float32: Float32Array,
+  float64: Float64Array,
   int32: Int32Array,
   uint32: Uint32Array,
   int64: BigInt64Array,
