@@ -71,7 +71,7 @@ const shapes = {
   scale: [],
 };
 
-export function tensors(salt: number): Tensors {
+function tensors(salt: number): Tensors {
   return new Map(
     Object.entries(shapes).map(([name, shape], i) => [name, sample(shape, salt + 31 * i)]),
   );
