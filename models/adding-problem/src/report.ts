@@ -9,7 +9,7 @@ export interface Result {
 }
 
 /** Held-out errors below it count as learnt, and above it as no better than a constant answer. */
-export const bounds = { learnt: 0.05, constant: 0.9 * baseline } as const;
+const bounds = { learnt: 0.05, constant: 0.9 * baseline } as const;
 
 const finite = (runs: readonly Run[]) =>
   runs.map(({ error }) => error).filter((error) => Number.isFinite(error));
