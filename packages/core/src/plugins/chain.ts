@@ -2,8 +2,9 @@ import { GradwareError } from '../errors.js';
 import type { GraphBuilder } from '../graph/builder.js';
 import { gradware } from '../graph/dialect.js';
 import { uniform } from '../graph/random.js';
-import { sameShape, type Value } from '../graph/value.js';
-import { isFiltering, type ParameterInfo, selectParameters } from './match.js';
+import type { Value } from '../graph/value.js';
+import { describe } from './check-chain.js';
+import { type ParameterInfo, selectParameters } from './match.js';
 import type { GradientPlugin, Payload, PluginContext } from './plugin.js';
 import {
   type Hold,
@@ -13,6 +14,7 @@ import {
   type Registry,
   stepScalar,
 } from './registry.js';
+import { checkResults, guarded, tagged } from './results.js';
 import { hypothetical, reportBytes } from './wire.js';
 
 /** Everything that a chain needs to know of the step that it becomes part of. */
@@ -59,69 +61,6 @@ interface Link {
   /** When it works itself: what it does is masked by that. */
   readonly mask: Value | undefined;
   readonly isActive: (step: number) => boolean;
-}
-
-/** Gives every plugin its id: its own, or its name, then name#2, name#3, ...
- *  @throws GradwareError INVALID_OPTION where two plugins were given one id */
-export function assignIds(plugins: readonly GradientPlugin[]): readonly string[] {
-  const taken = new Set<string>();
-  plugins.forEach(({ id }, place) => {
-    if (id === undefined) return;
-    if (taken.has(id))
-      throw new GradwareError('INVALID_OPTION', `Two plugins have the id "${id}"`, {
-        where: `numbers ${plugins.findIndex((other) => other.id === id) + 1} and ${place + 1} in the chain`,
-        remedy: 'Give one of them another id.',
-      });
-    taken.add(id);
-  });
-  return plugins.map(({ id, name }) => {
-    if (id !== undefined) return id;
-    let next = name;
-    for (let count = 2; taken.has(next); count++) next = `${name}#${count}`;
-    taken.add(next);
-    return next;
-  });
-}
-
-/** @throws GradwareError INVALID_OPTION where a plugin of this kind stands earlier, and there may be one only */
-function refuseSecond(plugins: readonly GradientPlugin[], place: number, where: string): void {
-  const plugin = plugins[place] as GradientPlugin;
-  const first = plugins.findIndex(({ name }) => name === plugin.name);
-  if (plugin.single !== true || first === place) return;
-  throw new GradwareError('INVALID_OPTION', `A chain may have one ${plugin.name} only`, {
-    where,
-    remedy: `Remove it, or the one at place ${first + 1}.`,
-  });
-}
-
-/** What can be known of a chain before anything is compiled.
- *  @throws GradwareError UNKNOWN_PARAMETER for a pattern that matches no parameter, INVALID_OPTION for a span of steps
- *  that is empty */
-export function checkChain(
-  plugins: readonly GradientPlugin[],
-  parameters: readonly ParameterInfo[],
-  group?: string,
-): void {
-  plugins.forEach((plugin, place) => {
-    const where = describe(plugin, place, group);
-    refuseSecond(plugins, place, where);
-    if (plugin.seed !== undefined && isFiltering(plugin))
-      throw new GradwareError(
-        'INVALID_OPTION',
-        'A plugin that replaces the gradient of the loss works on all parameters',
-        { where, remedy: 'Leave out include and exclude, minRank and maxRank.' },
-      );
-    selectParameters(parameters, plugin, where);
-    const { from = 0, until = Number.POSITIVE_INFINITY } = plugin;
-    if (until <= from)
-      throw new GradwareError(
-        'INVALID_OPTION',
-        `A plugin works from step ${from} until step ${until}: on none`,
-        {
-          where,
-        },
-      );
-  });
 }
 
 function isActiveAt({ from = 0, until = Number.POSITIVE_INFINITY, every = 1 }: GradientPlugin) {
@@ -294,7 +233,9 @@ function runMasked(
   const { builder } = environment;
   const metrics = new Map<string, Value>();
   const context = createContext(environment, link, metrics);
-  const results = guarded(link, values, () => builder.scoped(link.id, () => hook(values, context)));
+  const results = guarded(link.where, values, () =>
+    builder.scoped(link.id, () => hook(values, context)),
+  );
   if (link.mask === undefined) {
     for (const [name, value] of metrics) sink.set(name, value);
     return results;
@@ -309,72 +250,6 @@ function runMasked(
     sink.set(name, chosen[results.length + i] as Value);
   });
   return tagged(values, chosen.slice(0, results.length));
-}
-
-function describe(plugin: GradientPlugin, place: number, group?: string): string {
-  const chain = group === undefined ? 'the chain' : `the chain of group ${group}`;
-  return `plugin ${plugin.id ?? plugin.name}, number ${place + 1} in ${chain}`;
-}
-
-function guarded(
-  link: Link,
-  values: readonly Value[],
-  run: () => readonly Value[],
-): readonly Value[] {
-  const { where } = link;
-  let results: readonly Value[];
-  try {
-    results = run();
-  } catch (error) {
-    if (error instanceof GradwareError) throw placed(error, where);
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new GradwareError('PLUGIN_CONTRACT', `A plugin failed: ${reason}`, {
-      where,
-      cause: error,
-    });
-  }
-  checkResults(values, results, where);
-  return tagged(values, results);
-}
-
-/** What a plugin refuses says what is wrong; only the chain knows where the plugin stands. */
-function placed(error: GradwareError, place: string): GradwareError {
-  const { code, problem, where, remedy, cause } = error;
-  if (where?.includes(place)) return error;
-  return new GradwareError(code, problem, {
-    where: where === undefined ? place : `${place}, ${where}`,
-    ...(remedy !== undefined && { remedy }),
-    cause,
-  });
-}
-
-/** @throws GradwareError PLUGIN_CONTRACT where a result is missing or has another type or shape */
-function checkResults(values: readonly Value[], results: readonly Value[], where: string): void {
-  if (!Array.isArray(results) || results.length !== values.length)
-    throw new GradwareError(
-      'PLUGIN_CONTRACT',
-      `A plugin must return one result for each of ${values.length} gradients, and returned ${
-        Array.isArray(results) ? results.length : typeof results
-      }`,
-      { where },
-    );
-  results.forEach((result, i) => {
-    const value = values[i] as Value;
-    if (result?.type === value.type && sameShape(result.shape, value.shape)) return;
-    const given = result === undefined ? 'nothing' : `${result.type}[${result.shape}]`;
-    throw new GradwareError(
-      'PLUGIN_CONTRACT',
-      `A plugin returned ${given} for ${value.type}[${value.shape}]`,
-      {
-        where: `${where}, gradient of ${value.parameter ?? value.name}`,
-      },
-    );
-  });
-}
-
-/** Results carry the parameters of the gradients that they came from, whatever was done to them. */
-function tagged(values: readonly Value[], results: readonly Value[]): readonly Value[] {
-  return results.map((result, i) => ({ ...result, parameter: values[i]?.parameter }));
 }
 
 function createContext(

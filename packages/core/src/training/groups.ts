@@ -2,7 +2,7 @@ import { GradwareError } from '../errors.js';
 import type { TensorData } from '../onnx/ir.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
 import { nearest } from '../options/nearest.js';
-import { assignIds, checkChain } from '../plugins/chain.js';
+import { assignIds, checkChain } from '../plugins/check-chain.js';
 import { isFiltering, type ParameterInfo, selectParameters } from '../plugins/match.js';
 import { optimizerWarnings, orderWarnings } from '../plugins/order.js';
 import type { GradientPlugin } from '../plugins/plugin.js';
