@@ -3,7 +3,7 @@ import { posix } from 'node:path';
 const onnx = ['onnx'];
 const graph = ['graph', ...onnx];
 const rewrites = [
-  ...['plugins', 'optimizers', 'losses', 'schedules', 'initializers', 'artifacts'],
+  ...['plugins', 'optimizers', 'losses', 'schedules', 'artifacts'],
   ...['options', 'gradients', 'lowering', 'runtime', ...graph],
 ];
 
@@ -17,7 +17,6 @@ const knows: Readonly<Record<string, readonly string[]>> = {
   losses: ['options', ...graph],
   schedules: graph,
   options: ['schedules', ...graph],
-  initializers: graph,
   plugins: rewrites,
   optimizers: rewrites,
   artifacts: rewrites,
