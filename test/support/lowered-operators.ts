@@ -1,8 +1,8 @@
 import { domainOf, isTrainingOp } from '../../packages/core/src/graph/dialect.js';
 import { loweringFamilies } from '../parity/lowering/index.js';
 import type { LoweringCase } from './compare.js';
+import { kernelsLacking } from './kernels-lacking.js';
 import { layLowered } from './lowering.js';
-import { nodesLeftToCpu } from './webgpu-kernels.js';
 
 const cases = Object.values(loweringFamilies).flat();
 
@@ -24,7 +24,7 @@ function checkedBy(own: readonly LoweringCase[]): string {
 function leftToCpu(own: readonly LoweringCase[]): readonly string[] {
   const found = own.flatMap((given) => {
     const { nodes, builder } = layLowered({ ...given, provider: 'webgpu' });
-    return nodesLeftToCpu(nodes, builder);
+    return kernelsLacking(nodes, builder);
   });
   return [...new Set(found)].sort();
 }

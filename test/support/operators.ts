@@ -8,9 +8,9 @@ import { gradientPaths } from '../../packages/core/src/training/gradient-paths.j
 import { families } from '../parity/families.js';
 import { isRefereedByOrt } from '../parity/ort-referee.js';
 import { type GradientCase, layCase } from './check-gradients.js';
+import { kernelsLacking } from './kernels-lacking.js';
 import { knownOperators } from './known-operators.js';
 import { loweringTable } from './lowered-operators.js';
-import { nodesLeftToCpu } from './webgpu-kernels.js';
 
 type Gradient = 'rule' | 'taken apart' | 'zero' | '';
 
@@ -54,7 +54,7 @@ function examine(checked: GradientCase): Tested {
     ops: [...new Set(tested.map(title))],
     ort: isRefereedByOrt(checked),
     // On webgpu recurrences stay unrolled.
-    onCpu: checked.longestUnrolled === undefined ? nodesLeftToCpu(nodes, builder) : [],
+    onCpu: checked.longestUnrolled === undefined ? kernelsLacking(nodes, builder) : [],
   };
 }
 

@@ -64,6 +64,7 @@ export { type Evaluation, type EvaluationOptions, evaluate } from './training/ev
 export type { GeneratedArtifacts, GenerateOptions } from './training/generate/generate.js';
 export type { ArtifactOptimizer } from './training/generate/optimizer.js';
 export { type Inspection, inspectModel, type OpUse } from './training/inspect.js';
+export type { Fallback, FallbackOptions } from './training/inspect-fallbacks.js';
 export {
   GRADIENT_PLUGIN,
   LOGGER,

@@ -6,6 +6,8 @@ import type { Runtime } from './runtime/runtime.js';
 import type { ArtifactFiles, Source } from './training/api.js';
 import * as converter from './training/convert-artifacts.js';
 import * as generator from './training/generate/generate.js';
+import * as fallbacks from './training/inspect-fallbacks.js';
+import type { Trainable } from './training/load.js';
 
 export { container } from './container.js';
 export * from './index.js';
@@ -44,4 +46,13 @@ export function convertArtifacts(
   options: converter.ConvertOptions = {},
 ): Promise<converter.ConvertedArtifacts> {
   return converter.convertArtifacts(nodeRuntime, given, options);
+}
+
+/** The nodes of a training step that webgpu would leave to the CPU, and why. Nothing is trained, and no GPU is needed.
+ *  @throws GradwareError for what cannot be trained, a loss that does not fit, a dimension that no input has */
+export function inspectFallbacks(
+  model: Trainable,
+  options: fallbacks.FallbackOptions = {},
+): Promise<readonly fallbacks.Fallback[]> {
+  return fallbacks.inspectFallbacks(nodeRuntime, model, options);
 }

@@ -5,6 +5,8 @@ import { webParts } from './runtime/web-parts.js';
 import type { ArtifactFiles, Source } from './training/api.js';
 import type { ConvertedArtifacts, ConvertOptions } from './training/convert-artifacts.js';
 import type { GeneratedArtifacts, GenerateOptions } from './training/generate/generate.js';
+import type { Fallback, FallbackOptions } from './training/inspect-fallbacks.js';
+import type { Trainable } from './training/load.js';
 
 export { container } from './container.js';
 export * from './index.js';
@@ -53,4 +55,14 @@ export async function convertArtifacts(
 ): Promise<ConvertedArtifacts> {
   const { convertArtifacts: convert } = await import('./training/convert-artifacts.js');
   return convert(wasmRuntime, given, options);
+}
+
+/** The nodes of a training step that webgpu would leave to the CPU, and why. Nothing is trained, and no GPU is needed.
+ *  @throws GradwareError for what cannot be trained, a loss that does not fit, a dimension that no input has */
+export async function inspectFallbacks(
+  model: Trainable,
+  options: FallbackOptions = {},
+): Promise<readonly Fallback[]> {
+  const { inspectFallbacks: inspect } = await import('./training/inspect-fallbacks.js');
+  return inspect(wasmRuntime, model, options);
 }

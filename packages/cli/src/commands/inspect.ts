@@ -1,7 +1,15 @@
-import { type Inspection, inspectModel, type OpUse } from '@gradware/core';
-import { nodeRuntime } from '@gradware/core/node';
-import { Command } from 'commander';
-import { collect } from '../options/parse.js';
+import {
+  type Fallback,
+  type FallbackOptions,
+  GradwareError,
+  type Inspection,
+  inspectModel,
+  type OpUse,
+} from '@gradware/core';
+import { inspectFallbacks, nodeRuntime } from '@gradware/core/node';
+import { Command, Option } from 'commander';
+import { lossNames, parseLoss } from '../options/loss.js';
+import { collect, collectFactors } from '../options/parse.js';
 import { renderTable } from '../output/table.js';
 import { style, type Terminal } from '../output/terminal.js';
 import { formatCount } from '../progress/format.js';
@@ -12,6 +20,9 @@ interface InspectFlags {
   readonly lossInput?: readonly string[];
   readonly train?: readonly string[];
   readonly freeze?: readonly string[];
+  readonly provider?: 'webgpu';
+  readonly loss?: string;
+  readonly dim: Readonly<Record<string, number>>;
   readonly json: boolean;
 }
 
@@ -26,6 +37,22 @@ export function inspectCommand(context: Context, done: (code: ExitCode) => void)
     )
     .option('--train <glob>', 'as for train', collect)
     .option('--freeze <glob>', 'as for train', collect)
+    .addOption(
+      new Option(
+        '--provider <name>',
+        'also the nodes of a step that would fall back to the CPU there',
+      ).choices(['webgpu']),
+    )
+    .option(
+      '--loss <loss>',
+      `with --provider, for a forward model: ${lossNames.join(', ')}, or an .onnx file`,
+    )
+    .option(
+      '--dim <name=size>',
+      'with --provider: an open dimension of the inputs (repeatable)',
+      collectFactors,
+      {},
+    )
     .option('--json', 'one JSON object, and nothing else', false)
     .action(async (model: string, flags: InspectFlags) =>
       done(await inspect(model, flags, context)),
@@ -37,19 +64,71 @@ async function inspect(
   flags: InspectFlags,
   { out, err }: Context,
 ): Promise<ExitCode> {
-  const found = await inspectModel(nodeRuntime.files, model, {
+  requireProvider(flags);
+  const chosen = {
     lossInputNames: flags.lossInput,
     requiresGrad: flags.train,
     frozenParams: flags.freeze,
-  });
+  };
+  const found = await inspectModel(nodeRuntime.files, model, chosen);
+  const { fallbacks, warnings: unknown } =
+    flags.provider === undefined
+      ? nothing
+      : await findFallbacks(model, {
+          ...chosen,
+          loss: flags.loss === undefined ? undefined : parseLoss(flags.loss),
+          dimensions: flags.dim,
+        });
+  const warnings = [...found.warnings, ...unknown];
   if (flags.json) {
-    out.write(jsonLine({ event: 'inspection', ...found }));
+    out.write(jsonLine({ event: 'inspection', ...found, fallbacks, warnings }));
     return exitCodes.success;
   }
   out.write(renderInspection(found, out));
-  for (const warning of found.warnings)
-    err.write(`${style(err, 'yellow', 'warning:')} ${warning}\n`);
+  if (fallbacks !== undefined) out.write(renderFallbacks(fallbacks, out));
+  for (const warning of warnings) err.write(`${style(err, 'yellow', 'warning:')} ${warning}\n`);
   return exitCodes.success;
+}
+
+/** @throws GradwareError INVALID_OPTION for what would have no effect */
+function requireProvider({ provider, loss, dim }: InspectFlags): void {
+  const idle = loss !== undefined ? '--loss' : Object.keys(dim).length > 0 ? '--dim' : undefined;
+  if (provider !== undefined || idle === undefined) return;
+  throw new GradwareError('INVALID_OPTION', `${idle} says nothing without --provider`, {
+    remedy: 'Add --provider webgpu, or leave it out.',
+  });
+}
+
+interface FoundFallbacks {
+  /** undefined where they are not asked for, or cannot be known. */
+  readonly fallbacks?: readonly Fallback[];
+  readonly warnings: readonly string[];
+}
+
+const nothing: FoundFallbacks = { warnings: [] };
+
+/** What cannot be trained as it is can be inspected all the same.
+ *  @throws GradwareError INVALID_OPTION */
+async function findFallbacks(model: string, options: FallbackOptions): Promise<FoundFallbacks> {
+  try {
+    return { fallbacks: await inspectFallbacks(model, options), warnings: [] };
+  } catch (error) {
+    if (!(error instanceof GradwareError) || error.code === 'INVALID_OPTION') throw error;
+    return {
+      warnings: [`What would fall back to the CPU on webgpu is not known. ${error.message}`],
+    };
+  }
+}
+
+function renderFallbacks(fallbacks: readonly Fallback[], terminal: Terminal): string {
+  if (fallbacks.length === 0)
+    return `${style(terminal, 'green', 'On webgpu nothing falls back to the CPU.')}\n`;
+  const rows = fallbacks.map(({ node, op, domain, reason }) => [
+    domain === '' ? op : `${domain}.${op}`,
+    node,
+    reason,
+  ]);
+  return `\n${style(terminal, 'bold', 'on webgpu these fall back to the CPU')}\n${renderTable(rows)}`;
 }
 
 /** The whole report as text. */

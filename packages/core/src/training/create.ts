@@ -87,7 +87,7 @@ export async function createTrainingSession(
   });
 }
 
-function trainableOf({ trainable, parameters }: ModelSource): readonly ParameterInfo[] {
+export function trainableOf({ trainable, parameters }: ModelSource): readonly ParameterInfo[] {
   return trainable.map((name) => ({ name, shape: parameters.get(name)?.dims ?? [] }));
 }
 

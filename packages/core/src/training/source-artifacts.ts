@@ -84,6 +84,7 @@ export function artifactSource(artifacts: Artifacts, oracle: ShapeOracle): Model
     kind: 'artifacts',
     file,
     inputs: parsed.userInputs,
+    targets: [],
     outputNames: [parsed.loss, ...parsed.outputs.map(({ name }) => name)],
     evalInputs,
     evalOutputs,

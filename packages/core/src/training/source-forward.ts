@@ -93,6 +93,7 @@ export async function forwardSource(
     kind: 'forward',
     file,
     inputs,
+    targets: targets.map(({ name }) => name),
     outputNames: [example.loss.name, ...extra],
     evalInputs: inputs.map(({ name }) => name),
     evalOutputs: [example.loss.name, ...outputNames],

@@ -19,6 +19,8 @@ export interface ModelSource {
   readonly file: string;
   /** What a training step is fed, with symbolic dimensions where the model has them. */
   readonly inputs: readonly ValueInfo[];
+  /** Those of them that the loss added: their shapes follow from the others. */
+  readonly targets: readonly string[];
   /** Loss first. */
   readonly outputNames: readonly string[];
   readonly evalInputs: readonly string[];

@@ -1,6 +1,7 @@
-import type { GraphBuilder } from '../../packages/core/src/graph/builder.js';
-import { int, type TensorType } from '../../packages/core/src/graph/value.js';
-import type { DataType, Node } from '../../packages/core/src/onnx/ir.js';
+import type { GraphBuilder } from '../graph/builder.js';
+import { int, type TensorType } from '../graph/value.js';
+import type { DataType, Node } from '../onnx/ir.js';
+import { subgraphs } from '../onnx/names.js';
 
 /** Ops of opset 21 that onnxruntime-node 1.30's WebGPU provider ran itself, in a session without fallback, with the
  *  CPU's results. */
@@ -76,27 +77,51 @@ const beyondKernels: Readonly<Record<string, (node: Node, typeOf: TypeOf) => str
     Split: ({ outputs }) => (outputs.length > largestSplit ? `into ${outputs.length}` : undefined),
   };
 
-/** What the provider would leave to the CPU, or refuse; undefined for what it runs. */
-function leftToCpu(node: Node, typeOf: TypeOf): string | undefined {
+/** Whether a node has numbers of float64, which WGSL does not know. A shape has none. */
+function isDouble({ opType, inputs, outputs }: Node, typeOf: TypeOf): boolean {
+  const names = opType === 'Shape' ? outputs : [...inputs, ...outputs];
+  return names.some((name) => typeOf(name)?.type === 'float64');
+}
+
+/** What of a node the provider has no kernel for, as in `MaxPool with Indices`; undefined for what it runs. */
+function withoutKernel(node: Node, typeOf: TypeOf): string | undefined {
   const { opType, domain } = node;
   if (!(domain === '' ? kernels : contrib).has(opType)) return opType;
   const beyond = Object.hasOwn(beyondKernels, opType)
     ? beyondKernels[opType]?.(node, typeOf)
     : undefined;
   if (beyond !== undefined) return `${opType} ${beyond}`;
+  if (isDouble(node, typeOf)) return `${opType} of float64`;
   const [place, ...types] = (Object.hasOwn(refused, opType) && refused[opType]) || [0];
   const type = typeOf(node.inputs[place] ?? '')?.type;
   return type !== undefined && types.includes(type) ? `${opType} of ${type}` : undefined;
 }
 
-/** All that the nodes of a graph would leave to the CPU, each named once. What follows from constants alone ORT
- *  computes when it loads the model. */
+/** A node that the provider would leave to the CPU, or refuse. */
+export interface LeftNode {
+  readonly node: Node;
+  /** What there is no kernel for: the op, or what follows its name says of which type or form. */
+  readonly kernel: string;
+}
+
+/** The nodes of a graph, and of those nested in it, that would be left to the CPU: ORT places each by itself, and its
+ *  own `disable_cpu_ep_fallback` overlooks the nested ones. What follows from constants alone ORT computes when it loads
+ *  the model. */
 export function nodesLeftToCpu(
   nodes: readonly Node[],
-  { values, constant }: Pick<GraphBuilder, 'values' | 'constant'>,
-): readonly string[] {
-  const names = nodes
-    .filter(({ inputs }) => inputs.length === 0 || inputs.some((name) => !constant(name)))
-    .flatMap((node) => leftToCpu(node, (name) => values.get(name)) ?? []);
-  return [...new Set(names)].sort();
+  known: Pick<GraphBuilder, 'values' | 'constant'>,
+): readonly LeftNode[] {
+  return nodes
+    .filter(({ inputs }) => inputs.length === 0 || inputs.some((name) => !known.constant(name)))
+    .flatMap((node) => {
+      const kernel = withoutKernel(node, (name) => known.values.get(name));
+      const nested = subgraphs(node).flatMap((graph) => graph.nodes);
+      return [
+        ...(kernel === undefined ? [] : [{ node, kernel }]),
+        ...nodesLeftToCpu(
+          nested.filter(({ opType }) => opType !== 'Constant'),
+          known,
+        ),
+      ];
+    });
 }
