@@ -7,9 +7,11 @@ import { inProcess } from './in-process.js';
 import { probePack } from './probe.js';
 import type { Runner } from './runner.js';
 
+type Home = 'Node' | 'Chromium';
+
 /** Where the tables run: a provider, in Node or in a browser. */
 export interface Place {
-  readonly name: string;
+  readonly home: Home;
   readonly provider: Provider;
   open(): Runner;
   /** Why nothing can run there; undefined where it can. */
@@ -42,17 +44,17 @@ async function tryOut(open: () => Runner): Promise<string | undefined> {
   }
 }
 
-function place(name: string, provider: Provider, open: () => Runner, missing?: string): Candidate {
-  return { name, provider, open, missing };
+function place(home: Home, provider: Provider, open: () => Runner, missing?: string): Candidate {
+  return { home, provider, open, missing };
 }
 
 const all: readonly Candidate[] = [
-  place('cpu in Node', 'cpu', () => inProcess('cpu')),
-  place('wasm in Node', 'wasm', () => inProcess('wasm')),
-  place('webgpu in Node', 'webgpu', () => inProcess('webgpu', vulkan)),
-  place('cuda in Node', 'cuda', () => inProcess('cuda')),
-  place('wasm in Chromium', 'wasm', () => inChromium('wasm'), noChromium),
-  place('webgpu in Chromium', 'webgpu', () => inChromium('webgpu'), noChromium),
+  place('Node', 'cpu', () => inProcess('cpu')),
+  place('Node', 'wasm', () => inProcess('wasm')),
+  place('Node', 'webgpu', () => inProcess('webgpu', vulkan)),
+  place('Node', 'cuda', () => inProcess('cuda')),
+  place('Chromium', 'wasm', () => inChromium('wasm'), noChromium),
+  place('Chromium', 'webgpu', () => inChromium('webgpu'), noChromium),
 ];
 
 const wanted = process.env.GRADWARE_PROVIDERS?.split(',').map((name) => name.trim());
@@ -65,9 +67,11 @@ if (unknown.length > 0)
 /** Whether a provider was asked for by name. */
 export const isAsked = (provider: Provider) => wanted?.includes(provider) ?? false;
 
-/** Those that GRADWARE_PROVIDERS names. One that is named has to work; without it, what works is tested. */
-export async function places(): Promise<readonly Place[]> {
-  const asked = all.filter(({ provider }) => wanted === undefined || isAsked(provider));
+/** Those of one kind that GRADWARE_PROVIDERS names. One that is named has to work; without it, what works is tested. */
+export async function places(home: Home): Promise<readonly Place[]> {
+  const asked = all.filter(
+    (each) => each.home === home && (wanted === undefined || isAsked(each.provider)),
+  );
   const tried: Place[] = [];
   for (const { missing, ...each } of asked)
     tried.push({ ...each, skip: missing ?? (await tryOut(each.open)) });

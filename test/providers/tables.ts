@@ -5,7 +5,7 @@ import { familiesOn, opPieces } from './op-pieces.js';
 import { optimizerPieces } from './optimizer-pieces.js';
 import { packsOf } from './pack.js';
 import type { Piece } from './piece.js';
-import { isAsked, type Place, places } from './places.js';
+import { isAsked, type Place } from './places.js';
 import { pluginPieces } from './plugin-pieces.js';
 import { problemsOf } from './runner.js';
 
@@ -19,8 +19,9 @@ function once(key: string, make: () => Promise<readonly Piece[]>) {
 }
 
 /** All tables on one provider, with the numbers of the CPU, where no node may fall back to the CPU. */
-function testTables(place: Place): void {
-  const { name, provider, skip } = place;
+export function testTables(place: Place): void {
+  const { home, provider, skip } = place;
+  const name = `${provider} in ${home}`;
   if (skip !== undefined && !isAsked(provider)) {
     describe(name, () => test.skip(`does not work here: ${skip}`));
     return;
@@ -50,5 +51,3 @@ function testTables(place: Place): void {
     table('keeps NaN', () => nanPieces(provider));
   });
 }
-
-for (const place of await places()) testTables(place);
