@@ -206,8 +206,11 @@ function rmsNorm(context: LoweringContext): readonly (Value | undefined)[] | und
 export function alikePow({
   op,
   x: [base, exponent],
-  y: [{ shape }],
+  y: [result],
 }: LoweringContext): Value | undefined {
+  const { shape } = result;
+  // ONNX infers a wrong shape for an Expand to no elements.
+  if (elementCount(shape) === 0) return op.zeros(result);
   const isPlain = (value: Value) =>
     elementCount(value.shape) === 1 || sameShape(value.shape, shape);
   if (isPlain(base) && isPlain(exponent)) return undefined;
