@@ -45,8 +45,13 @@ describe('an import that breaks a rule is refused', () => {
     ['packages/core/src/lowering/lower.ts', '../gradients/differentiate.js', direction],
     ['packages/core/src/runtime/adapter.ts', '../step/compile.js', direction],
     ['packages/core/src/plugins/chain.ts', '../step/compile.js', direction],
-    ['packages/core/src/step/compile.ts', '../training/session.js', direction],
-    ['packages/core/src/training/session.ts', '../node.js', direction],
+    ['packages/core/src/step/compile.ts', '../training/session/session.js', direction],
+    ['packages/core/src/training/session/session.ts', '../node.js', direction],
+    [
+      'packages/core/src/training/source/load.ts',
+      '../session/session.js',
+      'so do the folders of training',
+    ],
     ['packages/core/src/unlisted/new.ts', '../graph/value.js', direction],
     [
       'packages/core/src/node.ts',
@@ -64,7 +69,7 @@ describe('an import that breaks a rule is refused', () => {
       '@gradware/core/node',
       'a plugin imports only @gradware/core',
     ],
-    ['packages/core/src/training/session.ts', 'tsyringe', container],
+    ['packages/core/src/training/session/session.ts', 'tsyringe', container],
     ['packages/core/src/index.ts', 'reflect-metadata', container],
   ])('%s → %s', (file, specifier, rule) => {
     expect(brokenBy(file, specifier)).toContain(rule);
@@ -72,13 +77,14 @@ describe('an import that breaks a rule is refused', () => {
 });
 
 test.each([
-  ['packages/core/src/training/session.ts', '../step/compile.js'],
+  ['packages/core/src/training/session/session.ts', '../../step/compile.js'],
+  ['packages/core/src/training/session/session.ts', '../source/source.js'],
   ['packages/core/src/training/container.ts', 'tsyringe'],
   ['packages/core/src/step/compile.ts', '../plugins/chain.js'],
   ['packages/core/src/gradients/rules/conv.ts', '../../graph/value.js'],
   ['packages/core/src/lowering/lower.ts', '../onnx/ir.js'],
   ['packages/core/src/onnx/ir.ts', '../errors.js'],
-  ['packages/core/src/node.ts', './training/session.js'],
+  ['packages/core/src/node.ts', './training/session/session.js'],
   ['packages/core/src/gradients/conv.test.ts', '../testing.js'],
   ['packages/plugins/l2/src/l2.ts', '@gradware/core'],
   ['packages/plugins/l2/src/l2.test.ts', '@gradware/core/testing'],

@@ -25,6 +25,16 @@ const knows: Readonly<Record<string, readonly string[]>> = {
   worker: ['training', 'step', ...rewrites],
 };
 
+/** The same for the folders of packages/core/src/training; files directly in it are shared by all of them. */
+const trainingKnows: Readonly<Record<string, readonly string[]>> = {
+  source: [],
+  execution: ['source'],
+  session: ['execution', 'source'],
+  generate: ['source'],
+  loop: [],
+  inspect: ['execution', 'generate', 'source'],
+};
+
 /** Files directly in packages/core/src: a vocabulary that all may use, and doors that may use all. */
 const vocabulary = 'errors.ts';
 const doors = [
@@ -49,6 +59,17 @@ function knowsTarget(file: string, specifier: string) {
   return knows[from]?.includes(to) ?? false;
 }
 
+const training = `${core}training/`;
+/** The folder of training that a file lies in, if it lies in one. */
+const trainingFolder = (path: string) =>
+  path.startsWith(training) ? path.slice(training.length).match(/^[^/]+(?=\/)/)?.[0] : undefined;
+
+function knowsTrainingTarget(file: string, specifier: string) {
+  const [from, to] = [trainingFolder(file), trainingFolder(resolve(file, specifier))];
+  if (from === undefined || to === undefined || from === to) return true;
+  return trainingKnows[from]?.includes(to) ?? false;
+}
+
 interface Rule {
   readonly says: string;
   readonly appliesTo: (file: string) => boolean;
@@ -60,6 +81,11 @@ const rules: readonly Rule[] = [
     says: 'the folders of core know each other in one direction',
     appliesTo: (file) => file.startsWith(core) && !test.test(file),
     allows: (file, specifier) => !isRelative(specifier) || knowsTarget(file, specifier),
+  },
+  {
+    says: 'so do the folders of training',
+    appliesTo: (file) => file.startsWith(training) && !test.test(file),
+    allows: (file, specifier) => !isRelative(specifier) || knowsTrainingTarget(file, specifier),
   },
   {
     says: 'a relative import stays inside its package',

@@ -4,7 +4,7 @@ import { decompositionOf } from '../../packages/core/src/graph/decompose/index.j
 import { upgradeModel } from '../../packages/core/src/graph/upgrade.js';
 import type { Node } from '../../packages/core/src/onnx/ir.js';
 import { decodeModel } from '../../packages/core/src/onnx/model.js';
-import { gradientPaths } from '../../packages/core/src/training/gradient-paths.js';
+import { gradientPaths } from '../../packages/core/src/training/source/gradient-paths.js';
 import { families } from '../parity/families.js';
 import { isRefereedByOrt } from '../parity/ort-referee.js';
 import { type GradientCase, layCase } from './check-gradients.js';

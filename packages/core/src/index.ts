@@ -60,11 +60,20 @@ export type {
   TrainingOptions,
 } from './training/api.js';
 export type { ConvertedArtifacts, ConvertOptions } from './training/convert-artifacts.js';
-export { type Evaluation, type EvaluationOptions, evaluate } from './training/evaluation.js';
 export type { GeneratedArtifacts, GenerateOptions } from './training/generate/generate.js';
 export type { ArtifactOptimizer } from './training/generate/optimizer.js';
-export { type Inspection, inspectModel, type OpUse } from './training/inspect.js';
-export type { Fallback, FallbackOptions } from './training/inspect-fallbacks.js';
+export { type Inspection, inspectModel, type OpUse } from './training/inspect/inspect.js';
+export type { Fallback, FallbackOptions } from './training/inspect/inspect-fallbacks.js';
+export { type Evaluation, type EvaluationOptions, evaluate } from './training/loop/evaluation.js';
+export {
+  type EpochEvent,
+  type Position,
+  type StepsEvent,
+  type TrainerOptions,
+  type TrainingEvent,
+  train,
+} from './training/loop/trainer.js';
+export type { ParameterChoice } from './training/source/trainable.js';
 export {
   GRADIENT_PLUGIN,
   LOGGER,
@@ -73,12 +82,3 @@ export {
   RUNTIME,
   SCHEDULE,
 } from './training/tokens.js';
-export type { ParameterChoice } from './training/trainable.js';
-export {
-  type EpochEvent,
-  type Position,
-  type StepsEvent,
-  type TrainerOptions,
-  type TrainingEvent,
-  train,
-} from './training/trainer.js';

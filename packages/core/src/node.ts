@@ -6,8 +6,8 @@ import type { Runtime } from './runtime/runtime.js';
 import type { ArtifactFiles, Source } from './training/api.js';
 import * as converter from './training/convert-artifacts.js';
 import * as generator from './training/generate/generate.js';
-import * as fallbacks from './training/inspect-fallbacks.js';
-import type { Trainable } from './training/load.js';
+import * as fallbacks from './training/inspect/inspect-fallbacks.js';
+import type { Trainable } from './training/source/load.js';
 
 export { container } from './container.js';
 export * from './index.js';

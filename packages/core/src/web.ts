@@ -5,8 +5,8 @@ import { webParts } from './runtime/web-parts.js';
 import type { ArtifactFiles, Source } from './training/api.js';
 import type { ConvertedArtifacts, ConvertOptions } from './training/convert-artifacts.js';
 import type { GeneratedArtifacts, GenerateOptions } from './training/generate/generate.js';
-import type { Fallback, FallbackOptions } from './training/inspect-fallbacks.js';
-import type { Trainable } from './training/load.js';
+import type { Fallback, FallbackOptions } from './training/inspect/inspect-fallbacks.js';
+import type { Trainable } from './training/source/load.js';
 
 export { container } from './container.js';
 export * from './index.js';
@@ -63,6 +63,6 @@ export async function inspectFallbacks(
   model: Trainable,
   options: FallbackOptions = {},
 ): Promise<readonly Fallback[]> {
-  const { inspectFallbacks: inspect } = await import('./training/inspect-fallbacks.js');
+  const { inspectFallbacks: inspect } = await import('./training/inspect/inspect-fallbacks.js');
   return inspect(webRuntime, model, options);
 }

@@ -6,7 +6,7 @@ import type { Setting } from '../schedules/schedule.js';
 import { compileStep } from '../step/compile.js';
 import type { Feeding, StepProgram } from '../step/program.js';
 import type { TrainingGraph } from '../step/training-graph.js';
-import type { TrainingPlan } from '../training/groups.js';
+import type { TrainingPlan } from '../training/execution/groups.js';
 import type { Tensors } from './runtime.js';
 
 export interface ChainCompilation {

@@ -4,7 +4,7 @@ import type { Node } from '../onnx/ir.js';
 import { decodeModel } from '../onnx/model.js';
 import { subgraphs } from '../onnx/names.js';
 import type { GradientPlugin } from '../plugins/plugin.js';
-import { planTraining } from '../training/groups.js';
+import { planTraining } from '../training/execution/groups.js';
 import { compileChain } from './compile.js';
 import { recorder } from './recorder.js';
 import type { Tensors } from './runtime.js';

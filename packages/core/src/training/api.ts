@@ -8,7 +8,7 @@ import type { Optimizer } from '../optimizers/optimizer.js';
 import type { ParameterFilter, ParameterPattern } from '../plugins/match.js';
 import type { GradientPlugin } from '../plugins/plugin.js';
 import type { Setting } from '../schedules/schedule.js';
-import type { BatchNormMode } from './batch-norm.js';
+import type { BatchNormMode } from './source/batch-norm.js';
 
 /** Feeds or results by name. */
 export type Feeds = Readonly<Record<string, Tensor>>;

@@ -6,10 +6,10 @@ import { GradwareError } from '../errors.js';
 import { encodeModel } from '../onnx/model.js';
 import type { Runtime } from '../runtime/runtime.js';
 import type { ArtifactFiles, CheckpointState } from './api.js';
-import { findArtifacts } from './find-artifacts.js';
 import { namedFiles } from './generate/files.js';
-import { isArtifactFiles, readModel } from './load.js';
-import { loadParameters } from './load-checkpoint.js';
+import { findArtifacts } from './source/find-artifacts.js';
+import { isArtifactFiles, readModel } from './source/load.js';
+import { loadParameters } from './source/load-checkpoint.js';
 
 export interface ConvertOptions {
   /** Parameters, optimizer state and properties from here instead of the set's own checkpoint. */

@@ -9,13 +9,13 @@ import type { Runtime } from '../runtime/runtime.js';
 import { createShapeOracle } from '../runtime/shape-oracle.js';
 import type { Setting } from '../schedules/schedule.js';
 import type { TrainingOptions, TrainingSession } from './api.js';
-import { checkPlugins, checkTrainingOptions, sessionOptionsOf } from './check-options.js';
-import { optimizerTensors } from './checkpointing.js';
-import { type OpenDevice, openDevice } from './device.js';
-import { planTraining, stateByGroup } from './groups.js';
-import { loadSource, type Trainable } from './load.js';
-import { createSession } from './session.js';
-import type { ModelSource } from './source.js';
+import { type OpenDevice, openDevice } from './execution/device.js';
+import { planTraining, stateByGroup } from './execution/groups.js';
+import { checkPlugins, checkTrainingOptions, sessionOptionsOf } from './session/check-options.js';
+import { optimizerTensors } from './session/checkpointing.js';
+import { createSession } from './session/session.js';
+import { loadSource, type Trainable } from './source/load.js';
+import type { ModelSource } from './source/source.js';
 
 /** What the container has registered: it stands behind what the options say. */
 export interface Registered {

@@ -8,7 +8,7 @@ import { encodeModel } from '../onnx/model.js';
 import { sgd } from '../optimizers/sgd.js';
 import { constant, positive } from '../options/options.js';
 import { definePlugin } from '../plugins/plugin.js';
-import { train } from '../training/trainer.js';
+import { train } from '../training/loop/trainer.js';
 import type { Endpoint } from './endpoint.js';
 import { openSession } from './open.js';
 import { serveSession } from './serve.js';

@@ -7,7 +7,7 @@ import type { DataType, Graph, Model, Node, ValueInfo } from '../../onnx/ir.js';
 import { usedNames } from '../../onnx/names.js';
 import { nearest } from '../../options/nearest.js';
 import { sinkSelects } from '../../step/sink.js';
-import { type ForwardParts, type LaidForward, layForward } from '../forward-graph.js';
+import { type ForwardParts, type LaidForward, layForward } from '../source/forward-graph.js';
 import { inputsAt, type OpenInputs, openShape, type Sizes, trials } from './dimensions.js';
 import { generalize, type Trial } from './generalize.js';
 import { evaluationForm, hasOneForm, trainingForm } from './plan.js';

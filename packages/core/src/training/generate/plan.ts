@@ -1,7 +1,7 @@
 import type { Graph, Node, TensorData } from '../../onnx/ir.js';
 import { selectNames } from '../../plugins/match.js';
-import { evaluationMode, refuseNothingToTrain } from '../forward-graph.js';
-import { chooseParameters } from '../trainable.js';
+import { evaluationMode, refuseNothingToTrain } from '../source/forward-graph.js';
+import { chooseParameters } from '../source/trainable.js';
 
 /** What of a model becomes an input of the artifacts. */
 export interface ParameterPlan {

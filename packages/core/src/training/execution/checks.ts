@@ -1,0 +1,134 @@
+import type { Tensor } from 'onnxruntime-common';
+import { GradwareError } from '../../errors.js';
+import type { GraphBuilder } from '../../graph/builder.js';
+import { int, type Value } from '../../graph/value.js';
+import type { ValueInfo } from '../../onnx/ir.js';
+import { nearest } from '../../options/nearest.js';
+import type { Feeds } from '../api.js';
+
+/** Checks the names, types and shapes of what a user feeds against what the model declares.
+ *  @throws GradwareError INVALID_DATA */
+export function checkFeeds(feeds: Feeds, wanted: readonly ValueInfo[]): readonly Value[] {
+  const names = wanted.map(({ name }) => name);
+  for (const name of Object.keys(feeds))
+    if (!names.includes(name)) {
+      const near = nearest(name, names);
+      throw new GradwareError('INVALID_DATA', `The model has no input "${name}"`, {
+        remedy:
+          near.length > 0
+            ? `Did you mean ${near.join(' or ')}?`
+            : `Its inputs are ${names.join(', ')}.`,
+      });
+    }
+  return wanted.map((info) => checkFeed(info, feeds[info.name]));
+}
+
+/** JavaScript feeds anything. */
+function requireTensor(name: string, tensor: unknown): void {
+  const isTensor =
+    typeof tensor === 'object' && tensor !== null && 'dims' in tensor && Array.isArray(tensor.dims);
+  if (tensor === undefined || isTensor) return;
+  throw new GradwareError(
+    'INVALID_DATA',
+    `The input "${name}" is fed something that is no Tensor`,
+    {
+      remedy:
+        "Feed new Tensor('float32', data, dims), with Tensor from @gradware/core/node or /web.",
+    },
+  );
+}
+
+function checkFeed({ name, type, shape }: ValueInfo, tensor: Tensor | undefined): Value {
+  requireTensor(name, tensor);
+  if (tensor === undefined)
+    throw new GradwareError('INVALID_DATA', `Nothing is fed for the input "${name}"`, {
+      remedy: `Feed ${type ?? 'a tensor'}[${print(shape)}].`,
+    });
+  const dims = tensor.dims;
+  const fits =
+    shape === undefined ||
+    (shape.length === dims.length &&
+      shape.every((dim, i) => typeof dim !== 'number' || dim === dims[i]));
+  if ((type !== undefined && type !== tensor.type) || !fits)
+    throw new GradwareError(
+      'INVALID_DATA',
+      `The input "${name}" is ${type}[${print(shape)}], not ${tensor.type}[${dims}]`,
+      { remedy: 'Convert the data to the type and shape of the input.' },
+    );
+  if (dims[0] === 0)
+    throw new GradwareError('INVALID_DATA', `The input "${name}" holds no examples`, {
+      remedy: 'Leave empty batches out.',
+    });
+  return { name, type: tensor.type as Value['type'], shape: dims };
+}
+
+function print(shape: ValueInfo['shape']): string {
+  return shape?.map((dim) => dim ?? '?').join(',') ?? '...';
+}
+
+/** A user input that holds class labels. */
+export interface LabelInput {
+  readonly input: string;
+  readonly classes: number;
+  readonly ignored: number | undefined;
+}
+
+const passThrough = new Set(['Identity', 'Cast', 'Reshape', 'Squeeze', 'Unsqueeze', 'Flatten']);
+
+/** Finds the inputs that a cross entropy reads as labels: out of range, they would read memory that is not theirs,
+ *  or fail without a name. */
+export function findLabels(builder: GraphBuilder, inputs: readonly Value[]): readonly LabelInput[] {
+  const fed = new Set(inputs.map(({ name }) => name));
+  return builder.nodes.flatMap((node): LabelInput[] => {
+    if (
+      !/^(SoftmaxCrossEntropyLoss|SoftmaxCrossEntropyLossInternal|NegativeLogLikelihoodLoss)$/.test(
+        node.opType,
+      )
+    )
+      return [];
+    const scores = builder.values.get(node.inputs[0] ?? '');
+    let input = node.inputs[1] ?? '';
+    for (
+      let made = builder.producer(input);
+      made !== undefined && passThrough.has(made.opType);
+      made = builder.producer(input)
+    )
+      input = made.inputs[0] ?? '';
+    if (scores === undefined || !fed.has(input)) return [];
+    const { ignore_index: given } = node.attributes;
+    // Where it is absent, ORT's kernels silently ignore a label of -1: more often a mistake than a wish.
+    const ignored = given === undefined ? undefined : int(node.attributes, 'ignore_index', -1);
+    return [{ input, classes: scores.shape[1] ?? 0, ignored }];
+  });
+}
+
+/** Looks at every label that a run will use, each time: a tensor may have been written to since the last.
+ *  @param rows the examples that are used; all where it is not given
+ *  @throws GradwareError INVALID_DATA naming the first label out of range and its row */
+export function checkLabels(
+  labels: readonly LabelInput[],
+  feeds: Feeds,
+  rows?: readonly ArrayLike<number>[],
+): void {
+  for (const { input, classes, ignored } of labels) {
+    const tensor = feeds[input];
+    if (tensor === undefined) continue;
+    const data = tensor.data as ArrayLike<number | bigint>;
+    const check = (start: number, end: number) => {
+      for (let at = start; at < end; at++) {
+        const label = Number(data[at]);
+        if ((label >= 0 && label < classes) || label === ignored) continue;
+        throw new GradwareError(
+          'INVALID_DATA',
+          `The label ${label} is out of range: the model has ${classes} classes, 0 to ${classes - 1}`,
+          { where: `input "${input}", element ${at}` },
+        );
+      }
+    };
+    if (rows === undefined) check(0, data.length);
+    const width = data.length / Math.max(1, tensor.dims[0] ?? 1);
+    for (const own of rows ?? [])
+      for (let i = 0; i < own.length; i++)
+        check((own[i] as number) * width, ((own[i] as number) + 1) * width);
+  }
+}

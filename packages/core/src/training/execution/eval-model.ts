@@ -1,0 +1,117 @@
+import type { InferenceSession, Tensor } from 'onnxruntime-common';
+import { encodeModel } from '../../onnx/encode-model.js';
+import type { ValueInfo } from '../../onnx/ir.js';
+import type { Runtime, SessionOptions } from '../../runtime/runtime.js';
+import { fromTensor } from '../../runtime/tensors.js';
+import type { Feeds } from '../api.js';
+import type { ModelSource } from '../source/source.js';
+import { checkFeeds, checkLabels, findLabels, type LabelInput } from './checks.js';
+import type { OpenDevice } from './device.js';
+import { runtimeFailure } from './failures.js';
+import type { ParameterAccess } from './parameters.js';
+
+/** Runs the evaluation model on the parameters as they are, and exports them. */
+export interface Evaluation {
+  run(feeds: Feeds): Promise<Feeds>;
+  export(outputs: readonly string[] | undefined): Uint8Array;
+  release(): Promise<void>;
+}
+
+interface Opened {
+  readonly session: InferenceSession;
+  readonly inputs: readonly ValueInfo[];
+  readonly parameters: readonly string[];
+  readonly outputs: readonly string[];
+}
+
+const kept = 4;
+
+/** Where evaluations run, and how parameters get there. */
+interface EvaluationPlace {
+  readonly device: () => OpenDevice;
+  toDevice(keys: Iterable<string>): Promise<void>;
+}
+
+export function createEvaluation(
+  runtime: Runtime,
+  source: ModelSource,
+  parameters: ParameterAccess,
+  { device, toDevice }: EvaluationPlace,
+): Evaluation {
+  const cache = new Map<string, Opened>();
+  let labels: readonly LabelInput[] | undefined;
+
+  /** The training graph has the shapes that tell how many classes there are. */
+  async function labelsIn(feeds: Feeds): Promise<readonly LabelInput[]> {
+    if (source.inputs.some(({ name }) => feeds[name] === undefined)) return [];
+    const { builder, inputs } = await source.build(checkFeeds(feeds, source.inputs));
+    return findLabels(builder, inputs);
+  }
+
+  async function open(feeds: Feeds): Promise<Opened> {
+    const named = Object.entries(feeds);
+    const shapes = source.evaluationIsDynamic
+      ? ''
+      : named.map(([name, { type, dims }]) => `${name}:${type}[${dims}]`).join();
+    const known = cache.get(shapes);
+    if (known !== undefined) return known;
+    const values = source.evaluationIsDynamic ? [] : checkFeeds(feeds, source.inputs);
+    const { model, inputs, outputs } = await source.evaluation(values);
+    const opened: Opened = {
+      session: await openSession(runtime, encodeModel(model), device().sessionOptions),
+      inputs: model.graph.inputs.filter(({ name }) => inputs.includes(name)),
+      parameters: model.graph.inputs
+        .map(({ name }) => name)
+        .filter((name) => source.parameters.has(name)),
+      outputs,
+    };
+    cache.set(shapes, opened);
+    for (const [oldest, { session }] of cache) {
+      if (cache.size <= kept) break;
+      cache.delete(oldest);
+      await session.release();
+    }
+    return opened;
+  }
+
+  return {
+    async run(feeds) {
+      const { session, inputs, parameters: wanted, outputs } = await open(feeds);
+      checkFeeds(feeds, inputs);
+      labels ??= await labelsIn(feeds);
+      checkLabels(labels, feeds);
+      const all: Record<string, Tensor> = { ...feeds };
+      await toDevice(wanted.map((name) => parameters.keys.get(name) ?? name));
+      for (const name of wanted) all[name] = parameters.feed(name);
+      try {
+        const results = await session.run(all);
+        return Object.fromEntries(outputs.map((name) => [name, results[name] as Tensor]));
+      } catch (cause) {
+        throw runtimeFailure('ONNX Runtime failed in an evaluation', cause);
+      }
+    },
+    export(outputs) {
+      parameters.demandValues();
+      const values = new Map(
+        [...parameters.all()].map(([name, tensor]) => [name, fromTensor(tensor)]),
+      );
+      return encodeModel(source.exported(values, outputs));
+    },
+    async release() {
+      for (const { session } of cache.values()) await session.release();
+      cache.clear();
+    },
+  };
+}
+
+async function openSession(
+  runtime: Runtime,
+  model: Uint8Array,
+  options: SessionOptions,
+): Promise<InferenceSession> {
+  try {
+    return await runtime.InferenceSession.create(model, options);
+  } catch (cause) {
+    throw runtimeFailure('ONNX Runtime refuses the evaluation model', cause);
+  }
+}

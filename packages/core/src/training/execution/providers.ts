@@ -1,0 +1,148 @@
+import type { Tensor } from 'onnxruntime-common';
+import { GradwareError, messageOf } from '../../errors.js';
+import { tensorOf } from '../../graph/constants.js';
+import { irVersion, opset } from '../../graph/opset.js';
+import type { Provider } from '../../lowering/rule.js';
+import { elementTypes } from '../../onnx/element-types.js';
+import { encodeModel } from '../../onnx/encode-model.js';
+import type { DataType, Graph, Node } from '../../onnx/ir.js';
+import type { Device, Runtime } from '../../runtime/runtime.js';
+import { toTensor } from '../../runtime/tensors.js';
+import type { Execution } from '../api.js';
+
+const preference: Readonly<Record<Runtime['name'], readonly Provider[]>> = {
+  'onnxruntime-node': ['cuda', 'webgpu', 'cpu'],
+  'onnxruntime-web': ['webgpu', 'wasm'],
+  'onnxruntime-web/wasm': ['wasm'],
+};
+
+const remedies: Readonly<Record<Provider, string>> = {
+  cpu: 'Reinstall onnxruntime-node for this platform.',
+  wasm: 'Serve the .wasm files of onnxruntime-web beside the page, or set env.wasm.wasmPaths.',
+  webgpu: 'Use a browser (or a driver) with WebGPU, or another provider.',
+  cuda: 'CUDA needs Linux x64, an NVIDIA driver, CUDA 12 and cuDNN 9 where the loader finds them, and the CUDA libraries of onnxruntime-node (`node node_modules/onnxruntime-node/script/install.js --onnxruntime-node-install=cuda12` downloads them); or take another provider.',
+};
+
+/** The first of the wanted providers that really computes something.
+ *  @throws GradwareError RUNTIME with the reason of each that does not */
+export async function chooseProvider(
+  runtime: Runtime,
+  wanted: readonly string[],
+  arithmetic: 'float32' | 'float16' = 'float32',
+): Promise<{ readonly execution: Execution; readonly limits: Device }> {
+  const candidates = wanted.flatMap((name): readonly string[] => {
+    if (name === 'auto') return preference[runtime.name];
+    // Another name of it in ONNX Runtime for browsers.
+    return name === 'cpu' && runtime.defaultProvider === 'wasm' ? ['wasm'] : [name];
+  });
+  const refused: string[] = [];
+  for (const provider of candidates) {
+    if (!isProvider(provider))
+      throw new GradwareError('INVALID_OPTION', `There is no execution provider "${provider}"`, {
+        remedy: `There are auto, ${Object.keys(remedies).join(', ')}.`,
+      });
+    if (!preference[runtime.name].includes(provider)) {
+      refused.push(`${provider}: ${runtime.name} has no such provider`);
+      continue;
+    }
+    const missing = runtime.missing?.(provider);
+    if (missing !== undefined) {
+      refused.push(`${provider}: ${missing}`);
+      continue;
+    }
+    try {
+      await probe(runtime, provider, arithmetic);
+    } catch (cause) {
+      refused.push(`${provider}: ${messageOf(cause).split('\n')[0]}`);
+      continue;
+    }
+    const limits = await runtime.device(provider);
+    return { execution: describe(provider, limits, refused), limits };
+  }
+  const remedy = candidates
+    .filter(isProvider)
+    .map((name) => remedies[name])
+    .join(' ');
+  throw new GradwareError('RUNTIME', `No execution provider works: ${refused.join('; ')}`, {
+    remedy,
+  });
+}
+
+function isProvider(name: string): name is Provider {
+  return Object.hasOwn(remedies, name);
+}
+
+/** Some providers open a session and fail when it runs. */
+async function probe(
+  runtime: Runtime,
+  provider: Provider,
+  type: 'float32' | 'float16',
+): Promise<void> {
+  const session = await runtime.InferenceSession.create(encodeModel(doubling(type)), {
+    executionProviders: [provider],
+    logSeverityLevel: 4,
+  });
+  try {
+    const x = toTensor(runtime.Tensor, tensorOf('float32', [21], [1]));
+    const { y } = (await session.run({ x })) as { readonly y?: Tensor };
+    if (y?.data[0] !== 42) throw new Error(`21 + 21 is ${y?.data[0]} there`);
+  } finally {
+    await session.release();
+  }
+}
+
+function describe(provider: Provider, device: Device, refused: readonly string[]): Execution {
+  const { threads, adapter, note } = device;
+  const count = threads === undefined ? '' : `, ${threads} thread${threads === 1 ? '' : 's'}`;
+  const on = adapter === undefined ? '' : ` on ${adapter}`;
+  const why = note === undefined ? '' : `: ${note}`;
+  const instead = refused.map((reason) => `; not ${reason}`).join('');
+  return {
+    provider,
+    threads,
+    adapter,
+    refused,
+    description: `${provider}${on}${count}${why}${instead}`,
+  };
+}
+
+/** y = x + x, computed in this type. */
+function doubling(type: 'float32' | 'float16') {
+  const float = { type: 'float32' as const, shape: [1] };
+  const node = (
+    opType: string,
+    input: string,
+    output: string,
+    attributes: Node['attributes'] = {},
+  ) => ({
+    name: output,
+    opType,
+    domain: '',
+    inputs: opType === 'Add' ? [input, input] : [input],
+    outputs: [output],
+    attributes,
+  });
+  const to = (element: DataType) => ({
+    to: { type: 'int' as const, value: elementTypes[element].code },
+  });
+  const graph: Graph = {
+    name: 'probe',
+    nodes: [
+      node('Cast', 'x', 'a', to(type)),
+      node('Add', 'a', 'b'),
+      node('Cast', 'b', 'y', to('float32')),
+    ],
+    inputs: [{ name: 'x', ...float }],
+    outputs: [{ name: 'y', ...float }],
+    initializers: new Map(),
+    valueInfo: new Map(),
+  };
+  return {
+    graph,
+    opsets: new Map([['', opset]]),
+    irVersion,
+    functions: [],
+    metadata: new Map(),
+    producer: 'gradware',
+  };
+}

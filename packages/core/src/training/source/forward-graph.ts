@@ -1,0 +1,170 @@
+import { GradwareError } from '../../errors.js';
+import type { GraphBuilder } from '../../graph/builder.js';
+import { addTyped, inferTypes, type ShapeOracle } from '../../graph/infer.js';
+import { elementCount, type Value } from '../../graph/value.js';
+import type { Loss, LossContext } from '../../losses/loss.js';
+import type { Graph, Node, TensorData } from '../../onnx/ir.js';
+import { frozen, isBatchNorm } from './batch-norm.js';
+import type { ParameterChoice } from './trainable.js';
+
+/** What a forward graph with a loss is made of. */
+export interface ForwardParts {
+  readonly loss: Loss;
+  /** The outputs that the loss is computed from. */
+  readonly predictions: readonly string[];
+  /** What is fed beside the data: an input instead of an initializer. */
+  readonly parameters: ReadonlyMap<string, TensorData>;
+  readonly trainable: ReadonlySet<string>;
+  readonly file: string;
+}
+
+/** A forward graph with its loss, typed. */
+export interface LaidForward {
+  readonly builder: GraphBuilder;
+  /** Inputs that the loss added. */
+  readonly targets: readonly Value[];
+  readonly weights: readonly Value[];
+  readonly loss: Value;
+  /** The model's own inputs, then the targets. */
+  readonly inputs: readonly Value[];
+}
+
+/** Types a forward graph for inputs of exact shapes and appends the loss.
+ *  @param given the model's inputs, and targets where their shapes are known, in any order */
+export async function layForward(
+  graph: Graph,
+  { loss, predictions, parameters, trainable, file }: ForwardParts,
+  given: readonly Value[],
+  oracle: ShapeOracle,
+): Promise<LaidForward> {
+  const own = new Map(given.map((input) => [input.name, input]));
+  const weights = [...parameters].map(
+    ([name, { type, dims }]): Value => ({
+      name,
+      type,
+      shape: dims,
+      ...(trainable.has(name) && { parameter: name }),
+    }),
+  );
+  const bare = { ...graph, initializers: without(graph.initializers, parameters) };
+  const model = fedInputs(graph)
+    .map(({ name }) => own.get(name))
+    .filter((value) => value !== undefined);
+  requireSizes(model, file);
+  const builder = await inferTypes(bare, [...model, ...weights], oracle);
+  requireSizes(builder.values.values(), file);
+  const targets: Value[] = [];
+  const context: LossContext = {
+    op: builder.op,
+    builder,
+    predictions: predictions.map((name) => builder.value(name)),
+    target: (name, type, shape) => {
+      const known = builder.values.get(name);
+      if (known !== undefined) return known;
+      const value = declareTarget(builder, own.get(name), { name, type, shape }, file);
+      targets.push(value);
+      return value;
+    },
+  };
+  const added = loss.graph?.(context);
+  if (added !== undefined) {
+    for (const [name, tensor] of added.initializers) builder.initializer(name, tensor);
+    await addTyped(builder, added.nodes, oracle);
+  }
+  const total = builder.scoped('loss', () => loss.build(context));
+  return {
+    builder,
+    targets,
+    weights,
+    loss: namedLoss(builder, total),
+    inputs: [...model, ...targets],
+  };
+}
+
+/** What a tensor may have at most: kernels count in 32 bits. */
+const mostElements = 2 ** 31 - 1;
+
+function requireSizes(values: Iterable<Value>, file: string): void {
+  for (const { name, shape } of values)
+    if (elementCount(shape) > mostElements)
+      throw new GradwareError(
+        'UNSUPPORTED',
+        `A value of ${elementCount(shape)} elements is too large: 2^31 - 1 is the most`,
+        {
+          where: `${file}, value "${name}" of shape [${shape}]`,
+          remedy: 'Take smaller batches, or export the model with smaller dimensions.',
+        },
+      );
+}
+
+/** The inputs of a graph that have no value of their own. */
+export function fedInputs({ inputs, initializers }: Graph) {
+  return inputs.filter(({ name }) => !initializers.has(name));
+}
+
+function without(
+  initializers: ReadonlyMap<string, TensorData>,
+  removed: ReadonlyMap<string, TensorData>,
+): ReadonlyMap<string, TensorData> {
+  return new Map([...initializers].filter(([name]) => !removed.has(name)));
+}
+
+/** The outputs that go to the loss: the first, unless others are named.
+ *  @throws GradwareError INVALID_OPTION for what is no output */
+export function predictionNames(
+  graph: Graph,
+  wanted: readonly string[] | undefined,
+  file: string,
+): readonly string[] {
+  const outputs = graph.outputs.map(({ name }) => name);
+  for (const name of wanted ?? [])
+    if (!outputs.includes(name))
+      throw new GradwareError('INVALID_OPTION', `The model has no output "${name}" for the loss`, {
+        where: file,
+        remedy: `Its outputs are ${outputs.join(', ')}.`,
+      });
+  const first = outputs[0];
+  return wanted ?? (first === undefined ? [] : [first]);
+}
+
+export function refuseNothingToTrain(choices: readonly ParameterChoice[], file: string): never {
+  const why = choices.map(({ name, why: reason }) => `${name}: ${reason}`).slice(0, 5);
+  throw new GradwareError('INVALID_MODEL', 'Nothing in this model trains', {
+    where: file,
+    remedy:
+      why.length > 0
+        ? `Its float initializers: ${why.join('; ')}.`
+        : 'It has no float initializers.',
+  });
+}
+
+function declareTarget(
+  builder: GraphBuilder,
+  fed: Value | undefined,
+  wanted: Value,
+  file: string,
+): Value {
+  if (fed !== undefined && (fed.type !== wanted.type || `${fed.shape}` !== `${wanted.shape}`))
+    throw new GradwareError(
+      'INVALID_DATA',
+      `The loss wants ${wanted.type}[${wanted.shape}] as "${wanted.name}", not ${fed.type}[${fed.shape}]`,
+      { where: file },
+    );
+  return builder.declare(wanted);
+}
+
+/** The loss is an output of its own, under a name that says what it is. */
+function namedLoss(builder: GraphBuilder, total: Value): Value {
+  const name = builder.values.has('loss') ? builder.fresh('loss') : 'loss';
+  return builder.emit('Identity', [total], {}, { outputs: [name], name })[0] as Value;
+}
+
+/** Dropout off, batch norms by their running statistics: what a model computes when it is used. */
+export function evaluationMode(graph: Graph): Graph {
+  const nodes = graph.nodes.map((node): Node => {
+    if (isBatchNorm(node)) return frozen(node);
+    if (node.opType !== 'Dropout' || node.domain !== '') return node;
+    return { ...node, inputs: node.inputs.slice(0, 2) };
+  });
+  return { ...graph, nodes };
+}

@@ -1,0 +1,51 @@
+import { GradwareError } from '../../errors.js';
+import { decompositionOf } from '../../graph/decompose/index.js';
+import { isTrainingOp } from '../../graph/dialect.js';
+import { canLower } from '../../lowering/lower.js';
+import type { Node } from '../../onnx/ir.js';
+import { subgraphs } from '../../onnx/names.js';
+import { onnxOperators } from '../../onnx/operators.js';
+import { nearest } from '../../options/nearest.js';
+
+function isKnown(node: Node): boolean {
+  if (decompositionOf(node) !== undefined) return true;
+  const { opType, domain } = node;
+  if (domain === '' && !isTrainingOp(opType, domain)) return onnxOperators.has(opType);
+  return canLower(node);
+}
+
+/** Nodes, in nested graphs too, that stock ONNX Runtime does not know and that no lowering expresses. */
+function unknownNodes(nodes: readonly Node[]): readonly Node[] {
+  return nodes.flatMap((node) => [
+    ...(isKnown(node) ? [] : [node]),
+    ...subgraphs(node).flatMap((graph) => unknownNodes(graph.nodes)),
+  ]);
+}
+
+/** @throws GradwareError NO_LOWERING naming every op that cannot run, before anything is trained */
+export function requireKnownOps(nodes: readonly Node[], file: string): void {
+  const unknown = unknownNodes(nodes);
+  if (unknown.length === 0) return;
+  const ops = [
+    ...new Set(
+      unknown.map(({ domain, opType }) => `${domain === '' ? '' : `${domain}.`}${opType}`),
+    ),
+  ];
+  throw new GradwareError(
+    'NO_LOWERING',
+    `Stock ONNX Runtime cannot run ${ops.join(', ')}, and Gradware has no way to express it`,
+    {
+      where: `${file}, ${unknown.map(({ name, outputs }) => `node ${name || outputs[0]}`).join('; ')}`,
+      remedy: remedyFor(unknown),
+    },
+  );
+}
+
+/** Custom ops, or ops of ONNX whose name is misspelt. */
+function remedyFor(unknown: readonly Node[]): string {
+  const misspelt = unknown.filter(({ domain }) => domain === '').map(({ opType }) => opType);
+  const near = misspelt.flatMap((opType) => nearest(opType, onnxOperators));
+  return near.length > 0
+    ? `Did you mean ${[...new Set(near)].join(' or ')}?`
+    : 'Custom ops cannot be trained on stock ONNX Runtime: export the model without them.';
+}

@@ -1,0 +1,200 @@
+import type { OptimizerDescription } from '../../artifacts/optimizer-model.js';
+import type { Checkpoint } from '../../artifacts/ort-checkpoint.js';
+import { parseTrainingModel } from '../../artifacts/training-model.js';
+import { GradwareError } from '../../errors.js';
+import { filled } from '../../graph/constants.js';
+import { inferTypes, type ShapeOracle } from '../../graph/infer.js';
+import { upgradeModel } from '../../graph/upgrade.js';
+import type { Value } from '../../graph/value.js';
+import type { Graph, Model, TensorData, ValueInfo } from '../../onnx/ir.js';
+import { optimizerFromArtifacts } from '../../optimizers/from-artifacts.js';
+import type { TrainingGraph } from '../../step/training-graph.js';
+import { extractModel, predictionOf } from './extract.js';
+import { requireKnownOps } from './known-ops.js';
+import type { ModelSource } from './source.js';
+
+export interface Artifacts {
+  readonly training: Model;
+  readonly checkpoint: Checkpoint;
+  readonly evaluation: Model | undefined;
+  readonly optimizer: OptimizerDescription | undefined;
+  /** Where they came from, for messages. */
+  readonly file: string;
+}
+
+/** What ORT's session uses until it is told otherwise. */
+const ortLearningRate = 0.001;
+
+/** Training artifacts that ORT's own tools (or `generateArtifacts`) wrote.
+ *  @throws GradwareError INVALID_CHECKPOINT where checkpoint and training model do not fit */
+export function artifactSource(artifacts: Artifacts, oracle: ShapeOracle): ModelSource {
+  const { checkpoint, evaluation, file } = artifacts;
+  const held = new Map([...checkpoint.trainable, ...checkpoint.frozen]);
+  const upgraded = upgradeModel(artifacts.training);
+  const parsed = parseTrainingModel(upgraded, { file, parameters: held.keys() });
+  requireKnownOps(parsed.graph.nodes, file);
+  const parameters = matchParameters(parsed.parameterInputs, held, checkpoint.nominal, file);
+  const trainable = parsed.trainable.map(({ parameter }) => parameter);
+  const isTrainable = new Set(trainable);
+  const running = runningStatistics(parsed.graph, parameters);
+
+  async function build(inputs: readonly Value[]): Promise<TrainingGraph> {
+    const fed = [...parameters].map(
+      ([name, { type, dims }]): Value => ({
+        name,
+        type,
+        shape: dims,
+        ...(isTrainable.has(name) && { parameter: name }),
+      }),
+    );
+    const builder = await inferTypes(parsed.graph, [...inputs, ...fed], oracle);
+    const loss = builder.value(parsed.loss);
+    return {
+      builder,
+      inputs,
+      trainable: parsed.trainable.map(({ parameter, gradient }) => ({
+        parameter: builder.value(parameter),
+        gradient: builder.value(gradient),
+      })),
+      frozen: fed.filter(({ name }) => !isTrainable.has(name) && !running.has(name)),
+      statistics: [...running].map(([value, next]) => ({
+        value: builder.value(value),
+        next: builder.value(next),
+      })),
+      loss,
+      outputs: parsed.outputs.map(({ name }) => builder.value(name)),
+      seed: builder.value(parsed.seed ?? parsed.loss),
+    };
+  }
+
+  function needEvaluation(): Model {
+    if (evaluation === undefined)
+      throw new GradwareError('UNSUPPORTED', 'These artifacts have no eval_model', {
+        where: file,
+        remedy: 'Give evalModel, or generate the artifacts with it.',
+      });
+    return evaluation;
+  }
+
+  const evalInputs = (evaluation?.graph.inputs ?? [])
+    .map(({ name }) => name)
+    .filter((name) => !parameters.has(name) && !evaluation?.graph.initializers.has(name));
+  const evalOutputs = (evaluation?.graph.outputs ?? []).map(({ name }) => name);
+  return {
+    kind: 'artifacts',
+    file,
+    inputs: parsed.userInputs,
+    targets: [],
+    outputNames: [parsed.loss, ...parsed.outputs.map(({ name }) => name)],
+    evalInputs,
+    evalOutputs,
+    parameters,
+    trainable,
+    frozen: [...parameters.keys()].filter((name) => !isTrainable.has(name) && !running.has(name)),
+    statistics: [...running.keys()],
+    optimizer: artifacts.optimizer && optimizerFromArtifacts(artifacts.optimizer),
+    optimizerState: checkpoint.optimizer,
+    properties: checkpoint.properties,
+    nominal: checkpoint.nominal,
+    defaultLearningRate: ortLearningRate,
+    warnings: [],
+    build,
+    evaluation: async () => ({ model: needEvaluation(), inputs: evalInputs, outputs: evalOutputs }),
+    evaluationIsDynamic: true,
+    exported(values, outputs) {
+      const model = needEvaluation();
+      const [loss = '', ...others] = evalOutputs;
+      const prediction = predictionOf(model.graph, loss, parameters.keys());
+      const chosen =
+        outputs ?? (others.length > 0 ? others : prediction === undefined ? [] : [prediction]);
+      if (chosen.length === 0)
+        throw new GradwareError(
+          'INVALID_OPTION',
+          'It is not plain which outputs the exported model should have',
+          {
+            where: file,
+            remedy: 'Name them: exportModel({ outputs: [...] }).',
+          },
+        );
+      return extractModel(model, chosen, values);
+    },
+  };
+}
+
+/** Running statistics, and what a step makes of them. Those that are constants of the graph cannot persist; ORT lets
+ *  them be, too. */
+function runningStatistics(
+  graph: Graph,
+  parameters: ReadonlyMap<string, TensorData>,
+): ReadonlyMap<string, string> {
+  const found = new Map<string, string>();
+  for (const { opType, inputs, outputs } of graph.nodes) {
+    if (opType !== 'BatchNormInternal') continue;
+    for (const i of [0, 1]) {
+      const [value = '', next = ''] = [inputs[3 + i], outputs[1 + i]];
+      if (parameters.has(value) && next !== '') found.set(value, next);
+    }
+  }
+  return found;
+}
+
+/** The checkpoint's values for the parameters that the training model asks for, in its order. */
+function matchParameters(
+  wanted: readonly ValueInfo[],
+  held: ReadonlyMap<string, TensorData>,
+  nominal: boolean,
+  file: string,
+): ReadonlyMap<string, TensorData> {
+  return new Map(
+    wanted.map(({ name, type, shape }) => {
+      const tensor = held.get(name);
+      if (tensor === undefined)
+        throw new GradwareError('INVALID_CHECKPOINT', `The checkpoint has no parameter "${name}"`, {
+          where: file,
+          remedy: 'Use the checkpoint that was generated with this training model.',
+        });
+      const fits =
+        shape === undefined ||
+        (shape.length === tensor.dims.length &&
+          shape.every((dim, i) => typeof dim !== 'number' || dim === tensor.dims[i]));
+      if (!nominal && (!fits || (type !== undefined && type !== tensor.type)))
+        throw new GradwareError(
+          'INVALID_CHECKPOINT',
+          `The checkpoint has ${tensor.type}[${tensor.dims}] for "${name}", the training model wants ${type}[${shape}]`,
+          {
+            where: file,
+            remedy: 'Use the checkpoint that was generated with this training model.',
+          },
+        );
+      return [name, nominal ? nominalTensor(name, type, shape, tensor, file) : tensor];
+    }),
+  );
+}
+
+/** A nominal checkpoint holds names only; shapes come from the training model. */
+function nominalTensor(
+  name: string,
+  type: ValueInfo['type'],
+  shape: ValueInfo['shape'],
+  tensor: TensorData,
+  file: string,
+): TensorData {
+  const dims = shape?.filter((dim): dim is number => typeof dim === 'number');
+  if (dims === undefined || dims.length !== shape?.length)
+    throw new GradwareError('INVALID_CHECKPOINT', `The shape of "${name}" is not known`, {
+      where: file,
+      remedy:
+        'A nominal checkpoint needs a training model that states the shapes of its parameters.',
+    });
+  return filled(
+    type === undefined ||
+      type === 'sequence' ||
+      type === 'optional' ||
+      type === 'sparse' ||
+      type === 'map'
+      ? tensor.type
+      : type,
+    dims,
+    0,
+  );
+}

@@ -1,0 +1,185 @@
+import { GradwareError } from '../../errors.js';
+import { differentiate } from '../../gradients/differentiate.js';
+import type { GraphBuilder } from '../../graph/builder.js';
+import type { ShapeOracle } from '../../graph/infer.js';
+import { irVersion, opset } from '../../graph/opset.js';
+import { sortNodes } from '../../graph/order.js';
+import { upgradeModel } from '../../graph/upgrade.js';
+import { elementCount, type Value } from '../../graph/value.js';
+import type { Loss } from '../../losses/loss.js';
+import type { DataType, Graph, Model, TensorData, ValueInfo } from '../../onnx/ir.js';
+import { nearest } from '../../options/nearest.js';
+import { type BatchNormMode, trainingForm } from './batch-norm.js';
+import { extractModel } from './extract.js';
+import {
+  evaluationMode,
+  type ForwardParts,
+  fedInputs,
+  layForward,
+  predictionNames,
+  refuseNothingToTrain,
+} from './forward-graph.js';
+import { shortest } from './graph-form.js';
+import { requireKnownOps } from './known-ops.js';
+import type { EvaluationModel, ModelSource } from './source.js';
+import { chooseParameters, evaluationExportWarnings, type ParameterChoice } from './trainable.js';
+
+export interface ForwardModel {
+  readonly model: Model;
+  readonly loss: Loss;
+  readonly lossInputNames: readonly string[] | undefined;
+  readonly requiresGrad: readonly string[] | undefined;
+  readonly frozenParams: readonly string[] | undefined;
+  readonly additionalOutputNames: readonly string[] | undefined;
+  readonly batchNorm?: BatchNormMode | undefined;
+  readonly straightThrough?: ReadonlySet<string> | undefined;
+  readonly file: string;
+}
+
+/** A plain forward model, which Gradware differentiates itself.
+ *  @throws GradwareError where nothing trains, an op has no gradient, or the loss does not fit the model */
+export async function forwardSource(
+  given: ForwardModel,
+  oracle: ShapeOracle,
+): Promise<ModelSource> {
+  const { file, loss } = given;
+  const original = given.model.graph;
+  const upgraded = upgradeModel(given.model).graph;
+  const { graph, statistics } = trainingForm(upgraded, given.batchNorm);
+  requireKnownOps(graph.nodes, file);
+  const fedByUser = fedInputs(graph);
+  const predictions = predictionNames(graph, given.lossInputNames, file);
+  const { requiresGrad, frozenParams, straightThrough } = given;
+  const choices = chooseParameters(graph, predictions, requiresGrad, frozenParams, straightThrough);
+  const trainable = choices.filter(({ trains }) => trains).map(({ name }) => name);
+  if (trainable.length === 0) refuseNothingToTrain(choices, file);
+  const follows = ({ name, trains }: ParameterChoice) => !trains && statistics.has(name);
+  // Constants of one element stay constants: rules and ONNX Runtime may look into them.
+  const fed = choices.filter(
+    (choice) => choice.trains || follows(choice) || elementCount(choice.shape) > 1,
+  );
+  const parameters = new Map<string, TensorData>();
+  for (const { name } of fed) {
+    const tensor = graph.initializers.get(name);
+    if (tensor !== undefined) parameters.set(name, tensor);
+  }
+  const isTrainable = new Set(trainable);
+  const running = choices.filter(follows).map(({ name }) => name);
+  const isFrozen = (name: string) => !isTrainable.has(name) && !running.includes(name);
+  const outputNames = original.outputs.map(({ name }) => name);
+
+  const parts: ForwardParts = { loss, predictions, parameters, trainable: isTrainable, file };
+  const lay = (inputs: readonly Value[], forward: Graph) =>
+    layForward(forward, parts, inputs, oracle);
+
+  const training = graph;
+  const evaluation = evaluationMode(upgraded);
+  const example = await lay(fedByUser.map(exampleInput), training);
+  differentiate(
+    example.builder,
+    example.loss,
+    trainable,
+    straightThrough,
+    shortest.longestUnrolled,
+  );
+  const targets = example.targets.map(
+    ({ name, type, shape }): ValueInfo => ({ name, type, shape: shape.map(() => null) }),
+  );
+  const inputs = [...fedByUser, ...targets];
+  const extra = given.additionalOutputNames ?? [];
+  for (const name of extra) requireValue(example.builder, name, file);
+
+  return {
+    kind: 'forward',
+    file,
+    inputs,
+    targets: targets.map(({ name }) => name),
+    outputNames: [example.loss.name, ...extra],
+    evalInputs: inputs.map(({ name }) => name),
+    evalOutputs: [example.loss.name, ...outputNames],
+    parameters,
+    trainable,
+    frozen: [...parameters.keys()].filter(isFrozen),
+    statistics: running,
+    optimizer: undefined,
+    optimizerState: undefined,
+    nominal: false,
+    defaultLearningRate: undefined,
+    warnings: evaluationExportWarnings(original, given.batchNorm),
+    async build(values, form = shortest) {
+      const laid = await lay(values, training);
+      const { builder } = laid;
+      const { seed, gradients } = differentiate(
+        builder,
+        laid.loss,
+        trainable,
+        straightThrough,
+        form.longestUnrolled,
+      );
+      return {
+        builder,
+        inputs: laid.inputs,
+        trainable: trainable.map((name) => ({
+          parameter: builder.value(name),
+          gradient: gradients.get(name) as Value,
+        })),
+        frozen: laid.weights.filter(({ name }) => isFrozen(name)),
+        statistics: running.map((name) => ({
+          value: builder.value(name),
+          next: builder.value(statistics.get(name) ?? name),
+        })),
+        loss: laid.loss,
+        outputs: extra.map((name) => builder.value(name)),
+        seed,
+      };
+    },
+    async evaluation(values): Promise<EvaluationModel> {
+      const laid = await lay(values, evaluation);
+      const { builder } = laid;
+      const outputs = [laid.loss.name, ...outputNames];
+      return {
+        model: {
+          ...given.model,
+          opsets: new Map([...given.model.opsets, ['', opset]]),
+          irVersion,
+          graph: {
+            name: original.name,
+            nodes: sortNodes(builder.nodes),
+            inputs: [...laid.inputs, ...laid.weights],
+            outputs: outputs.map((name) => ({ ...builder.value(name) })),
+            initializers: builder.initializers,
+            valueInfo: new Map(),
+          },
+        },
+        inputs: laid.inputs.map(({ name }) => name),
+        outputs,
+      };
+    },
+    evaluationIsDynamic: false,
+    exported: (values, outputs) =>
+      extractModel(
+        { ...given.model, graph: evaluationMode(original) },
+        outputs ?? outputNames,
+        values,
+      ),
+  };
+}
+
+/** @throws GradwareError INVALID_OPTION for a value that the model does not make, with the nearest names */
+function requireValue(builder: GraphBuilder, name: string, file: string): void {
+  if (builder.values.has(name)) return;
+  const near = nearest(name, builder.values.keys());
+  throw new GradwareError('INVALID_OPTION', `The model has no value "${name}" to return`, {
+    where: file,
+    ...(near.length > 0 && { remedy: `Did you mean ${near.join(' or ')}?` }),
+  });
+}
+
+/** Open dimensions count as 1 where only names, types and gradients are asked for. */
+function exampleInput({ name, type, shape }: ValueInfo): Value {
+  return {
+    name,
+    type: (type ?? 'float32') as DataType,
+    shape: (shape ?? []).map((dim) => (typeof dim === 'number' ? dim : 1)),
+  };
+}

@@ -1,0 +1,55 @@
+import type { OptimizerState, Property } from '../../artifacts/ort-checkpoint.js';
+import type { Value } from '../../graph/value.js';
+import type { Model, TensorData, ValueInfo } from '../../onnx/ir.js';
+import type { Optimizer } from '../../optimizers/optimizer.js';
+import type { TrainingGraph } from '../../step/training-graph.js';
+import type { GraphForm } from './graph-form.js';
+
+/** A model for evaluation: parameters are inputs. */
+export interface EvaluationModel {
+  readonly model: Model;
+  /** User inputs, by name. */
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+}
+
+/** What is trained, whichever door it came through. */
+export interface ModelSource {
+  readonly kind: 'artifacts' | 'forward';
+  readonly file: string;
+  /** What a training step is fed, with symbolic dimensions where the model has them. */
+  readonly inputs: readonly ValueInfo[];
+  /** Those of them that the loss added: their shapes follow from the others. */
+  readonly targets: readonly string[];
+  /** Loss first. */
+  readonly outputNames: readonly string[];
+  readonly evalInputs: readonly string[];
+  readonly evalOutputs: readonly string[];
+  /** First values of everything that is fed: trainable, frozen, running statistics. In the order of the file. */
+  readonly parameters: ReadonlyMap<string, TensorData>;
+  readonly trainable: readonly string[];
+  readonly frozen: readonly string[];
+  /** Running statistics: changed by steps, but not by the optimizer. */
+  readonly statistics: readonly string[];
+  /** The artifacts' own. */
+  readonly optimizer: Optimizer | undefined;
+  /** Moments and step count that a checkpoint brought along. */
+  readonly optimizerState: OptimizerState | undefined;
+  /** What is noted in the checkpoint. */
+  readonly properties?: ReadonlyMap<string, Property> | undefined;
+  /** Whether the parameters are only names yet. */
+  readonly nominal: boolean;
+  readonly defaultLearningRate: number | undefined;
+  readonly warnings: readonly string[];
+  /** Forward and backward pass for inputs of exact shapes. */
+  build(inputs: readonly Value[], form?: GraphForm): Promise<TrainingGraph>;
+  /** The evaluation model; for exact shapes where it depends on them. */
+  evaluation(inputs: readonly Value[]): Promise<EvaluationModel>;
+  /** Whether `evaluation` is the same for all shapes. */
+  readonly evaluationIsDynamic: boolean;
+  /** The forward model with these parameters as initializers. */
+  exported(
+    parameters: ReadonlyMap<string, TensorData>,
+    outputs: readonly string[] | undefined,
+  ): Model;
+}

@@ -1,0 +1,142 @@
+import { sortNodes } from '../../graph/order.js';
+import { elementCount } from '../../graph/value.js';
+import type { DataType, Graph, Node } from '../../onnx/ir.js';
+import { usedNames } from '../../onnx/names.js';
+import { selectNames } from '../../plugins/match.js';
+import { type BatchNormMode, isBatchNorm, isTraining } from './batch-norm.js';
+import { letsThrough } from './gradient-paths.js';
+
+/** Why a parameter is trained, or is not. */
+export interface ParameterChoice {
+  readonly name: string;
+  readonly type: DataType;
+  readonly shape: readonly number[];
+  readonly trains: boolean;
+  readonly why: string;
+}
+
+const floats: ReadonlySet<DataType> = new Set(['float32', 'float16', 'bfloat16', 'float64']);
+
+/** Inputs that are bounds, exponents, shapes or statistics: what they do, by op and place. */
+const notWeights: Readonly<Record<string, Readonly<Record<number, string>>>> = {
+  BatchNormalization: { 3: 'a running statistic', 4: 'a running statistic' },
+  Clip: { 1: 'a bound', 2: 'a bound' },
+  Dropout: { 1: 'a ratio' },
+  Expand: { 1: 'a shape' },
+  GatherElements: { 1: 'indices' },
+  Pad: { 2: 'a constant' },
+  Pow: { 1: 'an exponent' },
+  Resize: { 1: 'a region', 2: 'a scale' },
+  Reshape: { 1: 'a shape' },
+  Upsample: { 1: 'a scale' },
+  Where: { 0: 'a condition' },
+};
+
+function roleOf(node: Node, i: number): string | undefined {
+  return notWeights[node.opType]?.[i];
+}
+
+/** Why a weight does not train that no gradient would reach. */
+export const notReached = 'the loss does not depend on it';
+
+/** Values that the loss can reach backward through differentiable edges, without knowing any shape. */
+function reachable(
+  graph: Graph,
+  targets: readonly string[],
+  straightThrough: ReadonlySet<string> | undefined,
+): ReadonlySet<string> {
+  const found = new Set(targets);
+  for (const node of [...sortNodes(graph.nodes)].reverse()) {
+    const passes = (name: string, i: number) =>
+      found.has(name) && letsThrough(node, i, straightThrough);
+    if (!node.outputs.some(passes)) continue;
+    node.inputs.forEach((name, i) => {
+      if (name !== '' && (roleOf(node, i) === undefined || node.opType === 'Pow')) found.add(name);
+    });
+    for (const name of usedNames(node)) if (!node.inputs.includes(name)) found.add(name);
+  }
+  return found;
+}
+
+/** Decides what trains: floating-point initializers of more than one element that the loss reaches, but for running
+ *  statistics and what is only a bound, an exponent or a shape. Names and globs override that.
+ *  @throws GradwareError UNKNOWN_PARAMETER for a pattern that matches nothing */
+export function chooseParameters(
+  graph: Graph,
+  predictions: readonly string[],
+  requiresGrad: readonly string[] | undefined,
+  frozenParams: readonly string[] | undefined,
+  straightThrough?: ReadonlySet<string>,
+): readonly ParameterChoice[] {
+  const reached = reachable(graph, predictions, straightThrough);
+  const uses = new Map<string, { readonly node: Node; readonly i: number }[]>();
+  for (const node of graph.nodes)
+    node.inputs.forEach((name, i) => {
+      if (graph.initializers.has(name)) uses.set(name, [...(uses.get(name) ?? []), { node, i }]);
+    });
+  const candidates = [...graph.initializers].filter(([, { type }]) => floats.has(type));
+  const names = candidates.map(([name]) => name);
+  const wanted =
+    requiresGrad && new Set(selectNames(names, requiresGrad, undefined, 'requiresGrad'));
+  const unwanted =
+    frozenParams && new Set(selectNames(names, frozenParams, undefined, 'frozenParams'));
+
+  function choose(name: string, size: number): readonly [boolean, string] {
+    if (unwanted?.has(name)) return [false, 'frozen by frozenParams'];
+    if (wanted !== undefined)
+      return wanted.has(name)
+        ? [true, 'named by requiresGrad']
+        : [false, 'not named by requiresGrad'];
+    const roles = (uses.get(name) ?? []).map(({ node, i }) => roleOf(node, i));
+    if (roles.length > 0 && roles.every((role) => role !== undefined))
+      return [false, `used as ${roles[0]}`];
+    if (!reached.has(name)) return [false, notReached];
+    if (size <= 1) return [false, 'a single number'];
+    return [true, 'a weight that the loss depends on'];
+  }
+
+  return candidates.map(([name, { type, dims }]) => {
+    const [trains, why] = choose(name, elementCount(dims));
+    return { name, type, shape: dims, trains, why };
+  });
+}
+
+/** What tells that a model was exported for evaluation, though it is to be trained. */
+export function evaluationExportWarnings(
+  graph: Graph,
+  batchNorm?: BatchNormMode,
+): readonly string[] {
+  const warnings: string[] = [];
+  const folded = graph.nodes.filter(
+    ({ opType, inputs }) =>
+      opType === 'Conv' &&
+      inputs.some((name) => /^onnx::Conv_\d+$/.test(name) && graph.initializers.has(name)),
+  );
+  if (folded.length > 0)
+    warnings.push(
+      `Batch norms seem to be folded into ${folded.length} of the convolutions: the model was exported for evaluation. Export it in training mode (torch.onnx.export(..., training=TrainingMode.TRAINING, do_constant_folding=False)) to train them apart.`,
+    );
+  const idle = graph.nodes.filter(
+    (node) => node.opType === 'Dropout' && !isTrainingDropout(graph, node),
+  );
+  if (idle.length > 0)
+    warnings.push(
+      `${idle.length} Dropout nodes are exported for evaluation and do nothing; export in training mode to use them.`,
+    );
+  const still = graph.nodes.filter(
+    (node) => isBatchNorm(node) && !isTraining(node) && node.outputs.length === 1,
+  );
+  if (still.length > 0 && batchNorm === undefined)
+    warnings.push(
+      `${still.length} batch norms are exported for evaluation: they use their running statistics and do not change them. Say batchNorm: 'train' to train them, 'frozen' if that is what you want.`,
+    );
+  return warnings;
+}
+
+function isTrainingDropout(graph: Graph, node: Node): boolean {
+  const mode = node.inputs[2];
+  if (mode === undefined || mode === '') return false;
+  const constant = graph.initializers.get(mode);
+  // A mode that is computed, or fed, may be either.
+  return constant === undefined || Number(constant.data[0]) === 1;
+}
