@@ -46,7 +46,7 @@ describe('an import that breaks a rule is refused', () => {
     ['packages/core/src/runtime/adapter.ts', '../step/compile.js', direction],
     ['packages/core/src/plugins/chain.ts', '../step/compile.js', direction],
     ['packages/core/src/step/compile.ts', '../training/session/session.js', direction],
-    ['packages/core/src/training/session/session.ts', '../node.js', direction],
+    ['packages/core/src/training/session/session.ts', '../../node.js', direction],
     [
       'packages/core/src/training/source/load.ts',
       '../session/session.js',
