@@ -31,3 +31,9 @@ export function fromTensor(tensor: AnyTensor): TensorData {
   const { type, data, dims } = tensor as TypedTensor<'float32'>;
   return { type, data, dims };
 }
+
+/** A tensor with data of its own, from one that lies on the CPU. */
+export function copyOf(Tensor: TensorConstructor, tensor: AnyTensor): AnyTensor {
+  const { type, dims, data } = fromTensor(tensor);
+  return toTensor(Tensor, { type, dims, data: data.slice() as typeof data });
+}

@@ -248,6 +248,10 @@ test('micro-batches draw dropout masks of their own, the first that of a step', 
   await session.runOptimizerStep();
   const { losses } = await (await train()).steps([batch(), batch()]);
   expect([first, await lossOf()]).toEqual([...losses]);
+  // A whole step begins anew as well, so that a session resumed from its checkpoint draws the same.
+  await session.step(batch());
+  const { losses: longer } = await (await train()).steps([batch(), batch(), batch()]);
+  expect(await lossOf()).toBe(longer[2]);
 });
 
 test('the container of a session may be given beside all other options', async () => {

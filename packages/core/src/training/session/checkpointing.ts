@@ -1,4 +1,4 @@
-import type { OptimizerState, Property } from '../../artifacts/ort-checkpoint.js';
+import type { OptimizerState } from '../../artifacts/ort-checkpoint.js';
 import { encodeTrainingState, type TrainingState } from '../../artifacts/training-state.js';
 import { writeOrtCheckpoint } from '../../artifacts/write-ort-checkpoint.js';
 import { GradwareError } from '../../errors.js';
@@ -13,20 +13,8 @@ import type { ParameterAccess } from '../execution/parameters.js';
 import type { StateStore } from '../execution/state-store.js';
 import { loadCheckpoint } from '../source/load-checkpoint.js';
 import type { ModelSource } from '../source/source.js';
+import type { ProgressKeeper } from './progress.js';
 import type { Queue } from './queue.js';
-
-export interface Progress {
-  readonly step: number;
-  readonly seed: number;
-  readonly metadata: Readonly<Record<string, string>>;
-  readonly properties: Readonly<Record<string, Property>>;
-}
-
-/** Where the session stands, apart from its tensors. */
-export interface CheckpointProgress {
-  read(): Progress;
-  write(next: Progress): void;
-}
 
 interface CheckpointParts {
   readonly runtime: Runtime;
@@ -36,7 +24,7 @@ interface CheckpointParts {
   readonly queue: Pick<Queue, 'add'>;
   readonly groups: readonly ParameterGroup[];
   readonly learningRate: () => number;
-  readonly progress: CheckpointProgress;
+  readonly progress: Pick<ProgressKeeper, 'read' | 'write'>;
 }
 
 const momentumKey = /^optimizer\/(momentum\d+)\/(.+)$/s;

@@ -3,7 +3,7 @@ import type { TensorData } from '../../onnx/ir.js';
 import type { OpenDevice } from '../execution/device.js';
 import { isLoss } from '../execution/failures.js';
 import type { StateStore } from '../execution/state-store.js';
-import type { CheckpointProgress, Progress } from './checkpointing.js';
+import type { Progress, ProgressKeeper } from './progress.js';
 
 /** What a session with its state on a GPU holds on to, should that be lost. */
 export interface Lifeline {
@@ -21,7 +21,7 @@ interface LifelineParts {
   /** Lets go of what was open on the lost device. */
   readonly abandon: () => Promise<void>;
   readonly store: StateStore;
-  readonly progress: CheckpointProgress;
+  readonly progress: Pick<ProgressKeeper, 'read' | 'write'>;
   readonly now?: () => number;
 }
 
