@@ -1,70 +1,17 @@
-import { GradwareError } from '../errors.js';
-import type { GraphBuilder } from '../graph/builder.js';
 import { gradware } from '../graph/dialect.js';
-import { uniform } from '../graph/random.js';
 import type { Value } from '../graph/value.js';
 import { describe } from './check-chain.js';
-import { type ParameterInfo, selectParameters } from './match.js';
+import { createContext } from './context.js';
+import type { ChainEnvironment } from './environment.js';
+import { type Link, linkOf, nestedLink } from './link.js';
 import type { GradientPlugin, Payload, PluginContext } from './plugin.js';
-import {
-  type Hold,
-  type LiveSettings,
-  liveSetting,
-  ownState,
-  type Registry,
-  stepScalar,
-} from './registry.js';
 import { checkResults, guarded, tagged } from './results.js';
 import { hypothetical, reportBytes } from './wire.js';
-
-/** Everything that a chain needs to know of the step that it becomes part of. */
-export interface ChainEnvironment {
-  readonly builder: GraphBuilder;
-  readonly registry: Registry;
-  readonly live: LiveSettings;
-  readonly step: Value;
-  readonly seed: Value;
-  readonly learningRate: Value;
-  readonly learningRateOf: (parameter: string) => Value;
-  /** Whether anybody listens to this metric. */
-  readonly wantsMetric: (name: string) => boolean;
-  /** The parameters that this chain is for. */
-  readonly parameters: readonly ParameterInfo[];
-  /** The group whose own chain this is: its holds concern `parameters` only. Undefined for the chain of all. */
-  readonly group?: GroupPlace | undefined;
-}
-
-/** Where the chain of a group stands. */
-export interface GroupPlace {
-  readonly name: string;
-  /** How many plugins work on all groups, before those of the group. */
-  readonly after: number;
-}
 
 export interface Chain {
   seed(dLoss: Value): Value;
   transform(gradients: readonly Value[]): readonly Value[];
   transformUpdates(updates: readonly Value[]): readonly Value[];
-}
-
-/** A plugin at its place in the chain. */
-interface Link {
-  readonly plugin: GradientPlugin;
-  readonly id: string;
-  readonly place: number;
-  /** What messages call it. */
-  readonly where: string;
-  /** The parameters that it works on. */
-  readonly selected: ReadonlySet<string>;
-  /** When it works, and everything around it; its state rests otherwise. */
-  readonly active: Value | undefined;
-  /** When it works itself: what it does is masked by that. */
-  readonly mask: Value | undefined;
-  readonly isActive: (step: number) => boolean;
-}
-
-function isActiveAt({ from = 0, until = Number.POSITIVE_INFINITY, every = 1 }: GradientPlugin) {
-  return (step: number) => step >= from && step < until && (step - from) % every === 0;
 }
 
 /** Lays out the chain; nothing is emitted until one of its hooks is called. */
@@ -115,33 +62,6 @@ export function createChain(
 
 type Hook = (values: readonly Value[], context: PluginContext) => readonly Value[];
 
-/** Finds out when a plugin works, and on which of these parameters. */
-function linkOf(
-  { builder, registry }: ChainEnvironment,
-  {
-    plugin,
-    id,
-    place,
-    where,
-    parameters,
-  }: Pick<Link, 'plugin' | 'id' | 'place' | 'where'> & {
-    readonly parameters: readonly ParameterInfo[];
-  },
-): Link {
-  const isActive = isActiveAt(plugin);
-  const masked =
-    plugin.from !== undefined || plugin.until !== undefined || plugin.every !== undefined;
-  const flag = (step: number) => (isActive(step) ? 1 : 0);
-  const mask = masked ? stepScalar(builder, registry, `${id}.active`, 'bool', flag) : undefined;
-  return {
-    ...{ plugin, id, place, where },
-    selected: new Set(selectParameters(parameters, plugin, where).map(({ name }) => name)),
-    active: mask,
-    mask,
-    isActive,
-  };
-}
-
 /** Runs one hook on what it selects and merges the results. */
 function visit(
   environment: ChainEnvironment,
@@ -183,7 +103,7 @@ function transformOf(
     return (values, context) => {
       const results = transform.call(plugin, values, context);
       if (encode !== undefined && countsBytes(environment, link)) {
-        const asked = hypothetical(createContext(environment, link, new Map()));
+        const asked = hypothetical(contextOf(environment, link, new Map()));
         const payloads = values.map((value) => encode.call(plugin, value, asked));
         reportBytes(context, values, payloads);
       }
@@ -232,7 +152,7 @@ function runMasked(
 ): readonly Value[] {
   const { builder } = environment;
   const metrics = new Map<string, Value>();
-  const context = createContext(environment, link, metrics);
+  const context = contextOf(environment, link, metrics);
   const results = guarded(link.where, values, () =>
     builder.scoped(link.id, () => hook(values, context)),
   );
@@ -252,80 +172,17 @@ function runMasked(
   return tagged(values, chosen.slice(0, results.length));
 }
 
-function createContext(
+/** The context of a plugin, with others that it may apply. */
+function contextOf(
   environment: ChainEnvironment,
   link: Link,
   metrics: Map<string, Value>,
 ): PluginContext {
-  const { builder, registry, live, step, seed, learningRate, wantsMetric, group } = environment;
-  const { op } = builder;
-  const { plugin, id, place, active, where } = link;
-  const names = environment.parameters.map(({ name }) => name);
-  const scope = group && new Set(names);
-  const draws = new Map<string, number>();
-
-  function concerned(gradients: readonly Value[] | undefined): ReadonlySet<string> | undefined {
-    const some = new Set(gradients?.map((gradient) => gradient.parameter ?? '') ?? names);
-    // What holds every parameter holds also what belongs to none: the optimizer's count.
-    return group !== undefined || !names.every((name) => some.has(name)) ? some : undefined;
-  }
-
-  function held(when: Value, gradients?: readonly Value[]): Hold {
-    if (when.type !== 'bool' || when.shape.length > 0)
-      throw new GradwareError(
-        'PLUGIN_CONTRACT',
-        `A condition must be a bool scalar, not ${when.type}[${when.shape}]`,
-        { where },
-      );
-    return {
-      when: active === undefined ? when : op.And(active, when),
-      place,
-      parameters: concerned(gradients),
-    };
-  }
-
-  return {
-    op,
-    step,
-    learningRate,
-    learningRateOf: (gradient) => environment.learningRateOf(gradient.parameter ?? ''),
-    parameter: (gradient) => builder.value(gradient.parameter ?? gradient.name),
-    state: (key, options) =>
-      ownState(builder, registry, { prefix: `plugin/${id}.`, place, scope, active }, key, options),
-    setting(name) {
-      const initial = plugin.settings?.[name];
-      if (initial === undefined)
-        throw new GradwareError('PLUGIN_CONTRACT', `There is no setting "${name}"`, { where });
-      return liveSetting(builder, registry, live, `${id}.${name}`, initial, plugin.kinds?.[name]);
-    },
-    apply(inner, gradients) {
-      const own = linkOf(environment, {
-        ...{ plugin: inner, id: `${id}/${inner.id ?? inner.name}`, place },
-        where: `plugin ${inner.id ?? inner.name} inside ${where}`,
-        parameters: gradients.map(({ parameter = '', shape }) => ({ name: parameter, shape })),
-      });
-      const nested: Link = {
-        ...own,
-        active: active && own.active ? op.And(active, own.active) : (own.active ?? active),
-        isActive: (at) => link.isActive(at) && own.isActive(at),
-      };
-      const hook = transformOf(inner, environment, nested);
-      return hook === undefined
-        ? gradients
-        : visit(environment, nested, gradients, reported(hook, nested), metrics);
-    },
-    wait: (when, gradients) => registry.waits.push(held(when, gradients)),
-    drop: (when, gradients) => registry.drops.push(held(when, gradients)),
-    stop: (when, reason) => registry.stops.push({ ...held(when), owner: id, reason }),
-    metric(key, value) {
-      const name = `${id}.${key}`;
-      if (wantsMetric(name)) metrics.set(name, op.cast(op.reshape(value, []), 'float32'));
-    },
-    random({ like, key }) {
-      const owner = `${id}/${like.parameter ?? ''}`;
-      const draw = draws.get(owner) ?? 0;
-      if (key === undefined) draws.set(owner, draw + 1);
-      return uniform(op, { shape: like.shape, seed, step, key: `${owner}/${key ?? draw}` });
-    },
-  };
+  return createContext(environment, link, metrics, (inner, gradients) => {
+    const nested = nestedLink(environment, link, inner, gradients);
+    const hook = transformOf(inner, environment, nested);
+    return hook === undefined
+      ? gradients
+      : visit(environment, nested, gradients, reported(hook, nested), metrics);
+  });
 }

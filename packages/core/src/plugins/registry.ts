@@ -5,7 +5,7 @@ import type { State, StateOptions } from '../graph/state.js';
 import type { Value } from '../graph/value.js';
 import type { DataType, TensorData } from '../onnx/ir.js';
 import type { Kind } from '../options/options.js';
-import type { Setting } from '../schedules/schedule.js';
+import { type Setting, valueAt } from '../schedules/schedule.js';
 import type { GradientPlugin } from './plugin.js';
 
 /** A tensor that lives from step to step. */
@@ -91,6 +91,13 @@ export function createRegistry(): Registry {
  *  every compiled step. */
 export type LiveSettings = Map<string, LiveSetting>;
 
+/** What a step is written with: its nodes, what they leave behind, the settings that they read. */
+export interface StepWriter {
+  readonly builder: GraphBuilder;
+  readonly registry: Registry;
+  readonly live: LiveSettings;
+}
+
 /** Declares a number that is fed at every step. */
 export function stepScalar(
   builder: GraphBuilder,
@@ -106,20 +113,15 @@ export function stepScalar(
   return value;
 }
 
-/** The value of a setting at this step. The first who asks declares it. */
+/** The value of a setting at this step. The first who asks declares it, as `initial` says. */
 export function liveSetting(
-  builder: GraphBuilder,
-  registry: Registry,
-  live: LiveSettings,
+  { builder, registry, live }: StepWriter,
   name: string,
-  initial: Setting,
-  kind: Kind<number> | undefined,
+  initial: LiveSetting,
 ): Value {
-  if (!live.has(name)) live.set(name, { setting: initial, kind });
+  if (!live.has(name)) live.set(name, initial);
   const entry = live.get(name) as LiveSetting;
-  return stepScalar(builder, registry, name, 'float32', (step) =>
-    typeof entry.setting === 'number' ? entry.setting : entry.setting(step),
-  );
+  return stepScalar(builder, registry, name, 'float32', (step) => valueAt(entry.setting, step));
 }
 
 export interface StateOwner {

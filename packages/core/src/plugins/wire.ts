@@ -1,22 +1,7 @@
 import type { Op } from '../graph/builder.js';
 import { elementCount, type Value } from '../graph/value.js';
-import type { DataType } from '../onnx/ir.js';
+import { byteLength, elementTypes } from '../onnx/element-types.js';
 import type { Payload, PluginContext, Prefix } from './plugin.js';
-
-const bytesPerElement: Partial<Record<DataType, number>> = {
-  float64: 8,
-  int64: 8,
-  uint64: 8,
-  float32: 4,
-  int32: 4,
-  uint32: 4,
-  float16: 2,
-  bfloat16: 2,
-  int16: 2,
-  uint16: 2,
-};
-
-const sizeOf = (type: DataType) => bytesPerElement[type] ?? 1;
 
 function isPrefix(part: Value | Prefix): part is Prefix {
   return 'length' in part;
@@ -26,13 +11,14 @@ function isPrefix(part: Value | Prefix): part is Prefix {
 function payloadBytes(op: Op, payloads: readonly Payload[]): Value {
   const parts = payloads.flatMap((payload) => Object.values(payload));
   const fixed = parts.reduce(
-    (total, part) =>
-      isPrefix(part) ? total : total + elementCount(part.shape) * sizeOf(part.type),
+    (total, part) => (isPrefix(part) ? total : total + byteLength(part.type, part.shape)),
     0,
   );
   return parts
     .filter(isPrefix)
-    .map(({ value, length }) => op.Mul(op.cast(length, 'float32'), sizeOf(value.type)))
+    .map(({ value, length }) =>
+      op.Mul(op.cast(length, 'float32'), elementTypes[value.type].bits / 8),
+    )
     .reduce((total, bytes) => op.Add(total, bytes), op.scalar(fixed));
 }
 

@@ -4,40 +4,29 @@ import { uniform } from '../graph/random.js';
 import type { Value } from '../graph/value.js';
 import { lower } from '../lowering/lower.js';
 import type { Provider } from '../lowering/rule.js';
-import { type Chain, createChain } from '../plugins/chain.js';
+import type { Node } from '../onnx/ir.js';
+import type { Chain } from '../plugins/chain.js';
 import {
   createRegistry,
   type LiveSettings,
-  liveSetting,
   type Registry,
+  type StopRequest,
   stepScalar,
 } from '../plugins/registry.js';
-import type { Setting } from '../schedules/schedule.js';
-import { commitStates } from './commit.js';
+import { type ChainsPlan, createChains } from './chains.js';
+import { type Commit, commitStates } from './commit.js';
 import { loopStages, singleStages } from './emit.js';
 import { halfPrecision } from './half-precision.js';
 import { type Feeding, names, type Part, type StateSpec, type StepProgram } from './program.js';
 import type { TrainingGraph } from './training-graph.js';
-import {
-  accumulateGradients,
-  type ChainPlan,
-  type GroupUpdate,
-  groupPrefix,
-  type ParameterGroup,
-  statisticsOf,
-  updateParameters,
-} from './update.js';
+import { accumulateGradients, statisticsOf, updateParameters } from './update.js';
 
-export interface CompileOptions {
-  /** What works on the gradients of all groups, before their own chains. */
-  readonly chain: ChainPlan;
-  readonly groups: readonly ParameterGroup[];
+export interface CompileOptions extends ChainsPlan {
   readonly provider: Provider;
   readonly part: Part;
   readonly feeding: Feeding;
   /** Settings that are read at every step, the learning rate among them. */
   readonly live: LiveSettings;
-  readonly learningRate: Setting;
   readonly wantsMetric: (name: string) => boolean;
   /** Whether forward and backward pass compute in float16 where that is safe. Default false. */
   readonly halfPrecision?: boolean | undefined;
@@ -46,136 +35,123 @@ export interface CompileOptions {
 /** Compiles one step, or K in a Loop, into ordinary ONNX models. The builder of `graph` is used up. */
 export function compileStep(graph: TrainingGraph, options: CompileOptions): StepProgram {
   const { builder } = graph;
-  const { part, feeding } = options;
+  const { part, feeding, live, wantsMetric } = options;
   const registry = createRegistry();
+  const writer = { builder, registry, live };
   const seed = builder.declare({ name: names.seed, type: 'uint32', shape: [] });
   const step = stepScalar(builder, registry, 'step', 'int32', (at) => at);
-  const { shared, groups } = createChains(graph, registry, options, step, seed);
+  const chains = createChains(graph, options, { ...writer, step, seed, wantsMetric });
 
-  if (part !== 'update') seedGradient(graph, shared);
-  const records =
-    part === 'backward'
-      ? accumulateGradients(graph)
-      : updateParameters(graph, registry, options.live, shared, groups);
-  const all = [
-    ...records,
+  if (part !== 'update') seedGradient(graph, chains.shared);
+  const records = [
+    ...(part === 'backward' ? accumulateGradients(graph) : updateParameters(writer, graph, chains)),
     ...(part === 'update' ? [] : statisticsOf(graph)),
     ...registry.states.values(),
   ];
   const loss = part === 'update' ? undefined : asOutput(builder, graph.loss);
   // Called apart, the halves of a step do as ORT does: what a bad gradient may touch is the chain's business.
-  const commit = commitStates(builder, registry, all, part === 'step' ? loss : undefined);
-
-  const states = all.map(({ key, value, init }): StateSpec => {
+  const commit = commitStates(builder, registry, records, part === 'step' ? loss : undefined);
+  const states = records.map(({ key, value, init }): StateSpec => {
     const next = commit.next.get(key) ?? value;
     return { key, value, init, next: next === value ? undefined : asOutput(builder, next).name };
   });
-  if (feeding !== 'single' && registry.hosts.length > 0)
-    throw new GradwareError('PLUGIN_CONTRACT', 'A plugin works on the host and does not say so', {
-      where: `plugin ${registry.hosts[0]?.id}`,
-      remedy:
-        'A plugin that applies another names it in `inside`; then every step is a run of its own.',
-    });
-  const wanted = feeding === 'single' && part !== 'update' ? graph.outputs : [];
-  const outputs = wanted.map((value) => asOutput(builder, value));
-  const metrics = [...registry.metrics].map(
-    ([name, value]) => [name, asOutput(builder, value)] as const,
-  );
-  const stops = commit.stops.map(({ when, owner, reason }) => {
-    return { value: builder.op.Identity(when), owner, reason };
-  });
-  const end = [commit.diverged, ...stops.map(({ value }) => value)]
-    .filter((value) => value !== undefined)
-    .reduce<Value | undefined>((all, one) => (all ? builder.op.Or(all, one) : one), undefined);
-  const collected = [
-    loss,
-    ...metrics.map(([, value]) => value),
-    commit.dropped,
-    ...stops.map(({ value }) => value),
-  ].filter((value) => value !== undefined);
+  if (feeding !== 'single') refuseHosts(registry);
+
+  const outputs = feeding === 'single' && part !== 'update' ? graph.outputs : [];
+  const reports = reportsOf(builder, registry, commit);
+  const { metrics, stops, end } = reports;
+  const collected = [loss, ...metrics.values(), commit.dropped, ...stops.map(({ when }) => when)];
+  const read = collected.filter((value) => value !== undefined);
+  const returned = outputs.map((value) => asOutput(builder, value).name);
   const roots = new Set([
-    ...collected.map((value) => value.name),
-    ...outputs.map((value) => value.name),
+    ...read.map(({ name }) => name),
+    ...returned,
     ...(feeding === 'single' || end === undefined ? [] : [end.name]),
     ...states.flatMap((state) => state.next ?? []),
   ]);
-  const random = (shape: readonly number[], key: string) =>
-    uniform(builder.op, { shape, seed, step, key });
-  const ends = new Set(options.halfPrecision === true && part !== 'update' ? endsOf(graph) : []);
-  const lowered = lower(builder, new Set([...roots, ...ends]), {
-    provider: options.provider,
-    random,
-  });
-  const nodes =
-    ends.size === 0
-      ? lowered
-      : halfPrecision(builder, lowered, {
-          outputs: roots,
-          ends,
-          weights: weightsOf(graph),
-          imitates: options.provider === 'cpu' || options.provider === 'wasm',
-        });
-  const body = { builder, nodes, states, collected, seed, hosts: registry.hosts };
+  const nodes = lowerStep(graph, options, { roots, step, seed });
+  const body = { builder, nodes, states, collected: read, seed, hosts: registry.hosts };
+  const scalars = [...registry.scalars.values()];
   return {
     part,
     feeding,
     stages:
       feeding === 'single'
         ? singleStages(body, [...roots])
-        : loopStages(body, graph, [...registry.scalars.values()], end?.name, feeding),
+        : loopStages(body, graph, { scalars, stop: end?.name, feeding }),
     inputs: part === 'update' ? [] : graph.inputs,
     frozen: part === 'update' ? [] : graph.frozen,
     states,
-    scalars: [...registry.scalars.values()],
+    scalars,
     loss: loss?.name,
-    metrics: new Map(metrics.map(([name, value]) => [name, value.name])),
-    outputs: outputs.map((value) => value.name),
+    metrics: new Map([...metrics].map(([name, value]) => [name, value.name])),
+    outputs: returned,
     dropped: commit.dropped?.name,
-    stops: stops.map(({ value, owner, reason }) => ({ name: value.name, owner, reason })),
+    stops: stops.map(({ when, owner, reason }) => ({ name: when.name, owner, reason })),
   };
 }
 
-function createChains(
-  { builder, trainable }: TrainingGraph,
-  registry: Registry,
-  { chain, groups, live, learningRate, wantsMetric }: CompileOptions,
-  step: Value,
-  seed: Value,
-): { readonly shared: Chain; readonly groups: readonly GroupUpdate[] } {
-  const rate = (key: string, setting: Setting) =>
-    liveSetting(builder, registry, live, key, setting, undefined);
-  const common = rate('learningRate', learningRate);
-  const rated = groups.map((group) => ({
-    group,
-    rate:
-      group.learningRate === undefined
-        ? common
-        : rate(`${groupPrefix(group.name)}learningRate`, group.learningRate),
-  }));
-  const rates = new Map(
-    rated.flatMap(({ group, rate: own }) => group.parameters.map((name) => [name, own] as const)),
-  );
-  const learningRateOf = (parameter: string) => rates.get(parameter) ?? common;
-  const all = { builder, registry, live, step, seed, learningRateOf, wantsMetric };
-  const parameters = trainable.map(({ parameter }) => parameter);
-  const shared = createChain(chain.plugins, chain.ids, {
-    ...all,
-    learningRate: common,
-    parameters,
+/** A Loop cannot stop for the host. */
+function refuseHosts({ hosts: [first] }: Registry): void {
+  if (first === undefined) return;
+  throw new GradwareError('PLUGIN_CONTRACT', 'A plugin works on the host and does not say so', {
+    where: `plugin ${first.id}`,
+    remedy:
+      'A plugin that applies another names it in `inside`; then every step is a run of its own.',
   });
-  return {
-    shared,
-    groups: rated.map(({ group, rate: own }) => {
-      const names = new Set(group.parameters);
-      const environment = {
-        ...{ ...all, learningRate: own },
-        parameters: parameters.filter(({ name }) => names.has(name)),
-        group: { name: group.name, after: chain.plugins.length },
-      };
-      const { plugins, ids } = group.chain;
-      return { group, learningRate: own, chain: createChain(plugins, ids, environment) };
-    }),
-  };
+}
+
+interface Reports {
+  readonly metrics: ReadonlyMap<string, Value>;
+  readonly stops: readonly StopRequest[];
+  /** Whether a Loop goes no further; undefined where nothing ever ends it. */
+  readonly end: Value | undefined;
+}
+
+/** What plugins tell the host, as outputs. */
+function reportsOf(
+  builder: GraphBuilder,
+  registry: Registry,
+  { diverged, stops: asked }: Commit,
+): Reports {
+  const { op } = builder;
+  const metrics = new Map(
+    [...registry.metrics].map(([name, value]) => [name, asOutput(builder, value)]),
+  );
+  const stops = asked.map((stop) => ({ ...stop, when: op.Identity(stop.when) }));
+  const end = [diverged, ...stops.map(({ when }) => when)]
+    .filter((value) => value !== undefined)
+    .reduce<Value | undefined>((all, one) => (all ? op.Or(all, one) : one), undefined);
+  return { metrics, stops, end };
+}
+
+interface LoweredStep {
+  /** What the nodes have to make. */
+  readonly roots: ReadonlySet<string>;
+  readonly step: Value;
+  readonly seed: Value;
+}
+
+/** The nodes of a step in standard ops, in float16 where that was asked for. */
+function lowerStep(
+  graph: TrainingGraph,
+  { provider, part, halfPrecision: isHalf = false }: CompileOptions,
+  { roots, step, seed }: LoweredStep,
+): readonly Node[] {
+  const { builder } = graph;
+  const ends = new Set(isHalf && part !== 'update' ? endsOf(graph) : []);
+  const nodes = lower(builder, new Set([...roots, ...ends]), {
+    provider,
+    random: (shape, key) => uniform(builder.op, { shape, seed, step, key }),
+  });
+  if (ends.size === 0) return nodes;
+  const imitates = provider === 'cpu' || provider === 'wasm';
+  return halfPrecision(builder, nodes, {
+    outputs: roots,
+    ends,
+    weights: weightsOf(graph),
+    imitates,
+  });
 }
 
 /** What the forward and the backward pass are there for. */

@@ -54,13 +54,18 @@ function hostStep({ index, inputs, outputs }: HostVisit, hosts: readonly HostCal
   return { call: hosts[index] as HostCall, inputs, outputs };
 }
 
+export interface LoopOptions {
+  readonly scalars: readonly StepScalar[];
+  /** A value that ends the Loop where it is true. */
+  readonly stop: string | undefined;
+  readonly feeding: Exclude<Feeding, 'single'>;
+}
+
 /** K steps in one run. */
 export function loopStages(
   { builder, nodes, states, collected, seed }: StepBody,
   graph: TrainingGraph,
-  scalars: readonly StepScalar[],
-  stop: string | undefined,
-  feeding: Exclude<Feeding, 'single'>,
+  { scalars, stop, feeding }: LoopOptions,
 ): readonly Stage[] {
   const outputs = [
     ...states.flatMap((state) => state.next ?? []),
@@ -85,13 +90,13 @@ export function loopStages(
     stop,
     feeding,
   });
-  const names = ({ name }: { readonly name: string }) => name;
+  const nameOf = ({ name }: { readonly name: string }) => name;
   return [
     {
       hosts: [],
       model: modelOf(loop),
-      inputs: loop.inputs.map(names),
-      outputs: loop.outputs.map(names),
+      inputs: loop.inputs.map(nameOf),
+      outputs: loop.outputs.map(nameOf),
     },
   ];
 }

@@ -1,5 +1,6 @@
 import type { GraphBuilder } from '../graph/builder.js';
 import { prune, sortNodes } from '../graph/order.js';
+import { elementTypes } from '../onnx/element-types.js';
 import type { Node } from '../onnx/ir.js';
 import { subgraphs, usedNames } from '../onnx/names.js';
 
@@ -45,14 +46,14 @@ export function halfPrecision(
   const inPasses = ancestors(nodes, ends);
   const isFloat = (name: string) => builder.values.get(name)?.type === 'float32';
 
-  function cast(from: string, to: string, code: number): void {
+  function cast(from: string, to: string, type: 'float16' | 'float32'): void {
     result.push({
       name: `${to}/Cast`,
       opType: 'Cast',
       domain: '',
       inputs: [from],
       outputs: [to],
-      attributes: { to: { type: 'int', value: code } },
+      attributes: { to: { type: 'int', value: elementTypes[type].code } },
     });
   }
 
@@ -73,8 +74,8 @@ export function halfPrecision(
   function round(from: string, to: string): void {
     const { shape } = builder.value(to);
     const { name } = builder.declare({ name: `${to}/rounded`, type: 'float16', shape });
-    cast(from, name, 10);
-    cast(name, to, 1);
+    cast(from, name, 'float16');
+    cast(name, to, 'float32');
   }
 
   function inHalf(name: string): string {
@@ -82,7 +83,7 @@ export function halfPrecision(
     if (known !== undefined || !isFloat(name)) return known ?? name;
     const half = declareHalf(name);
     if (imitates) round(name, half);
-    else cast(name, half, 10);
+    else cast(name, half, 'float16');
     return half;
   }
 
@@ -90,7 +91,7 @@ export function halfPrecision(
     if (!onlyHalf.delete(name)) return;
     const half = halves.get(name) as string;
     if (imitates) copy(half, name);
-    else cast(half, name, 1);
+    else cast(half, name, 'float32');
   }
 
   /** Whether float16 holds this as well: a value that is there already, a weight, a number that it can tell. */

@@ -1,47 +1,10 @@
-import type { GraphBuilder } from '../graph/builder.js';
 import { filled } from '../graph/constants.js';
 import type { Value } from '../graph/value.js';
-import type { Optimizer } from '../optimizers/optimizer.js';
-import type { Chain } from '../plugins/chain.js';
-import type { GradientPlugin } from '../plugins/plugin.js';
-import {
-  type LiveSettings,
-  liveSetting,
-  ownState,
-  type Registry,
-  type StateRecord,
-} from '../plugins/registry.js';
-import type { Setting } from '../schedules/schedule.js';
+import { liveSetting, ownState, type StateRecord, type StepWriter } from '../plugins/registry.js';
+import type { GroupUpdate, StepChains } from './chains.js';
+import { groupPrefix, optimizerPrefix } from './groups.js';
 import { names } from './program.js';
 import type { TrainingGraph } from './training-graph.js';
-
-/** Plugins in order, and their ids. */
-export interface ChainPlan {
-  readonly plugins: readonly GradientPlugin[];
-  readonly ids: readonly string[];
-}
-
-/** Parameters that share an optimizer and a learning rate, and have a chain of their own. */
-export interface ParameterGroup {
-  /** Empty for the group of all that is in no other. */
-  readonly name: string;
-  readonly parameters: readonly string[];
-  /** Its own plugins, which come after those that work on all. */
-  readonly chain: ChainPlan;
-  readonly optimizer: Optimizer;
-  /** Undefined where it is the session's. */
-  readonly learningRate: Setting | undefined;
-}
-
-/** What the settings of a group begin with. */
-export function groupPrefix(name: string): string {
-  return name === '' ? '' : `${name}/`;
-}
-
-/** What the state of a group's optimizer begins with, in checkpoints. */
-export function optimizerPrefix(name: string): string {
-  return name === '' ? 'optimizer/' : `optimizer/@${name}/`;
-}
 
 function record(key: string, value: Value, next: Value, parameter?: string): StateRecord {
   return {
@@ -85,27 +48,18 @@ export function accumulateGradients(graph: TrainingGraph): StateRecord[] {
   );
 }
 
-/** What becomes of one group: which of the parameters it has, at what rate they learn. */
-export interface GroupUpdate {
-  readonly group: ParameterGroup;
-  readonly chain: Chain;
-  readonly learningRate: Value;
-}
-
 /** Chain of all, then for each group its own and its optimizer, then w ← w + Δ. */
 export function updateParameters(
-  graph: TrainingGraph,
-  registry: Registry,
-  live: LiveSettings,
-  shared: Chain,
-  groups: readonly GroupUpdate[],
+  writer: StepWriter,
+  { trainable }: TrainingGraph,
+  { shared, groups }: StepChains,
 ): StateRecord[] {
-  const { builder, trainable } = graph;
+  const { op } = writer.builder;
   const gradients = shared.transform(
     trainable.map(({ parameter, gradient }) => ({ ...gradient, parameter: parameter.name })),
   );
   const updates = groups.flatMap((group) =>
-    runOptimizer(builder, registry, live, group, group.chain.transform(ownOf(group, gradients))),
+    runOptimizer(writer, group, group.chain.transform(ownOf(group, gradients))),
   );
   const changed = shared.transformUpdates(updates);
   const final = new Map(
@@ -115,7 +69,7 @@ export function updateParameters(
   );
   return trainable.map(({ parameter }) => {
     const { name } = parameter;
-    const next = builder.op.Add(parameter, final.get(name) as Value);
+    const next = op.Add(parameter, final.get(name) as Value);
     return record(`parameter/${name}`, parameter, next, name);
   });
 }
@@ -126,12 +80,11 @@ function ownOf({ group }: GroupUpdate, values: readonly Value[]): readonly Value
 }
 
 function runOptimizer(
-  builder: GraphBuilder,
-  registry: Registry,
-  live: LiveSettings,
+  writer: StepWriter,
   { group, learningRate }: GroupUpdate,
   gradients: readonly Value[],
 ): readonly Value[] {
+  const { builder, registry } = writer;
   const { op } = builder;
   const { name, optimizer } = group;
   const owner = {
@@ -151,9 +104,9 @@ function runOptimizer(
       parameter: (gradient) => builder.value(gradient.parameter ?? gradient.name),
       state: (key, state) => ownState(builder, registry, owner, key, state),
       setting: (key) => {
-        const initial = optimizer.settings[key] ?? 0;
+        const setting = optimizer.settings[key] ?? 0;
         const kind = optimizer.kinds?.[key];
-        return liveSetting(builder, registry, live, `${settingsOf}.${key}`, initial, kind);
+        return liveSetting(writer, `${settingsOf}.${key}`, { setting, kind });
       },
     });
   });

@@ -1,5 +1,5 @@
 import { defineOptimizer, type Optimizer } from '../optimizers/optimizer.js';
-import { optimizerPrefix } from '../step/update.js';
+import { optimizerPrefix } from '../step/groups.js';
 
 /** Keeps the gradients that reach it as state, and moves against them: w ← w - g. */
 const factory = defineOptimizer({

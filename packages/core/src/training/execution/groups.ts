@@ -6,7 +6,7 @@ import { assignIds, checkChain } from '../../plugins/check-chain.js';
 import { isFiltering, type ParameterInfo, selectParameters } from '../../plugins/match.js';
 import { optimizerWarnings, orderWarnings } from '../../plugins/order.js';
 import type { GradientPlugin } from '../../plugins/plugin.js';
-import { type ChainPlan, optimizerPrefix, type ParameterGroup } from '../../step/update.js';
+import { type ChainPlan, optimizerPrefix, type ParameterGroup } from '../../step/groups.js';
 import type { GroupOptions } from '../api.js';
 
 /** Who works on which parameter, and in what order. */

@@ -6,7 +6,7 @@ import { tensorOf } from '../../graph/constants.js';
 import type { DataType, TensorData } from '../../onnx/ir.js';
 import type { Runtime } from '../../runtime/runtime.js';
 import { fromTensor } from '../../runtime/tensors.js';
-import type { ParameterGroup } from '../../step/update.js';
+import type { ParameterGroup } from '../../step/groups.js';
 import type { CheckpointState, SaveOptions, TrainingSession } from '../api.js';
 import { stateByGroup } from '../execution/groups.js';
 import type { ParameterAccess } from '../execution/parameters.js';

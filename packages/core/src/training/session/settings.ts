@@ -4,7 +4,7 @@ import { nonNegative } from '../../options/options.js';
 import type { GradientPlugin } from '../../plugins/plugin.js';
 import type { LiveSettings } from '../../plugins/registry.js';
 import type { Setting } from '../../schedules/schedule.js';
-import { groupPrefix } from '../../step/update.js';
+import { groupPrefix } from '../../step/groups.js';
 import type { TrainingSession } from '../api.js';
 import type { TrainingPlan } from '../execution/groups.js';
 
