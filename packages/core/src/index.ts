@@ -27,7 +27,7 @@ export type { DataType, Dim, TypedArray } from './onnx/ir.js';
 export { adam, adamw } from './optimizers/adamw.js';
 export * from './optimizers/optimizer.js';
 export { sgd } from './optimizers/sgd.js';
-export { nearest } from './options/nearest.js';
+export { didYouMean, nearest } from './options/nearest.js';
 export * from './options/options.js';
 export { parseSchedule, scheduleUsage } from './options/parse-schedule.js';
 export type {

@@ -2,9 +2,9 @@ import {
   type ArtifactOptimizer,
   boolean,
   constant,
+  didYouMean,
   fraction,
   GradwareError,
-  nearest,
   nonNegative,
   type Options,
   oneOf,
@@ -61,13 +61,9 @@ export function parseArtifactOptimizer(
   const spec = parseSpec(text);
   const factory = Object.hasOwn(factories, spec.name) ? factories[spec.name] : undefined;
   if (factory === undefined) {
-    const near = nearest(spec.name, artifactOptimizerNames);
     throw new GradwareError('INVALID_OPTION', `Artifacts can hold no optimizer "${spec.name}"`, {
       where: `--optimizer ${text}`,
-      remedy:
-        near.length > 0
-          ? `Did you mean ${near.join(' or ')}?`
-          : `There are ${artifactOptimizerNames.join(', ')}.`,
+      remedy: didYouMean(spec.name, artifactOptimizerNames),
     });
   }
   const made = factory.make(readOptions(spec, factory.options) as Resolved<Options>);

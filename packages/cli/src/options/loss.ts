@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { GradwareError, type Loss, losses, nearest, onnxLoss } from '@gradware/core';
+import { didYouMean, GradwareError, type Loss, losses, onnxLoss } from '@gradware/core';
 import { parseSpec } from './spec.js';
 import { readOptions } from './values.js';
 
@@ -12,13 +12,9 @@ export function parseLoss(text: string): Loss {
   const spec = parseSpec(text);
   const factory = losses.get(spec.name);
   if (factory === undefined) {
-    const near = nearest(spec.name, lossNames);
     throw new GradwareError('INVALID_OPTION', `No loss is named "${spec.name}"`, {
       where: `--loss ${text}`,
-      remedy:
-        near.length > 0
-          ? `Did you mean ${near.join(' or ')}?`
-          : `There are ${lossNames.join(', ')}.`,
+      remedy: didYouMean(spec.name, lossNames),
     });
   }
   const given = readOptions(spec, factory.definition.options);

@@ -1,8 +1,8 @@
 import {
   adam,
   adamw,
+  didYouMean,
   GradwareError,
-  nearest,
   nonNegative,
   type Optimizer,
   type Options,
@@ -33,13 +33,9 @@ export function parseOptimizer(text: string): OptimizerChoice {
   const spec = parseSpec(text);
   const factory = factories.find(({ definition }) => definition.name === spec.name);
   if (factory === undefined) {
-    const near = nearest(spec.name, optimizerNames);
     throw new GradwareError('INVALID_OPTION', `No optimizer is named "${spec.name}"`, {
       where: `--optimizer ${text}`,
-      remedy:
-        near.length > 0
-          ? `Did you mean ${near.join(' or ')}?`
-          : `There are ${optimizerNames.join(', ')}.`,
+      remedy: didYouMean(spec.name, optimizerNames),
     });
   }
   const { lr, learningRate, ...given } = readOptions(spec, {

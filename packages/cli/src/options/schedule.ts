@@ -1,8 +1,8 @@
 import {
+  didYouMean,
   finite,
   GradwareError,
   integer,
-  nearest,
   nonNegative,
   type Options,
   constant as option,
@@ -88,13 +88,9 @@ export function parseRunSchedule(text: string): RunSchedule {
   const spec = parseSpec(text);
   const shape = Object.hasOwn(shapes, spec.name) ? shapes[spec.name] : undefined;
   if (shape === undefined) {
-    const near = nearest(spec.name, scheduleNames);
     throw new GradwareError('INVALID_OPTION', `No schedule is named "${spec.name}"`, {
       where: `--schedule ${text}`,
-      remedy:
-        near.length > 0
-          ? `Did you mean ${near.join(' or ')}?`
-          : `There are ${scheduleNames.join(', ')}.`,
+      remedy: didYouMean(spec.name, scheduleNames),
     });
   }
   const given = readOptions(spec, { ...shape.options, warmup });

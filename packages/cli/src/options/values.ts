@@ -1,7 +1,7 @@
 import {
+  didYouMean,
   type GradientPlugin,
   GradwareError,
-  nearest,
   type Option,
   type Options,
   parseSchedule,
@@ -97,10 +97,8 @@ function lists(text: string): readonly unknown[] {
 
 function refuseUnknown(spec: Spec, key: string, declared: Options): never {
   const known = Object.keys(declared).map(kebabCase);
-  const near = nearest(kebabCase(key), known);
   throw new GradwareError('INVALID_OPTION', `${spec.name} has no option "${key}"`, {
     where: spec.text,
-    remedy:
-      near.length > 0 ? `Did you mean ${near.join(' or ')}?` : `Its options: ${known.join(', ')}.`,
+    remedy: didYouMean(kebabCase(key), known, `Its options: ${known.join(', ')}.`),
   });
 }

@@ -3,9 +3,9 @@ import { isAbsolute, join, resolve as resolvePath } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import {
   commonOptions,
+  didYouMean,
   type GradientPlugin,
   GradwareError,
-  nearest,
   type Options,
   type PluginDefinition,
 } from '@gradware/core';
@@ -90,13 +90,13 @@ function tryResolve(specifier: string, parent: string): string | undefined {
 
 function refuseUnknown(name: string, roots: readonly string[]): never {
   const installed = findInstalled(roots).map((one) => one.name);
-  const near = nearest(name, installed);
   throw new GradwareError('UNKNOWN_PLUGIN', `No plugin is named "${name}"`, {
     where: `looked for ${[...packagesFor(name), `the file ${name}`].join(', ')}`,
-    remedy:
-      near.length > 0
-        ? `Did you mean ${near.join(' or ')}?`
-        : `Install it (npm install @gradware/plugin-<name>), or use one of ${installed.join(', ')}.`,
+    remedy: didYouMean(
+      name,
+      installed,
+      `Install it (npm install @gradware/plugin-<name>), or use one of ${installed.join(', ')}.`,
+    ),
   });
 }
 

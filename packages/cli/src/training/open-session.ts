@@ -1,9 +1,9 @@
 import { stat } from 'node:fs/promises';
 import {
+  didYouMean,
   type GradientPlugin,
   GradwareError,
   type GroupOptions,
-  nearest,
   type Optimizer,
   type Provider,
   type Setting,
@@ -93,13 +93,9 @@ function parseProviders(text: string | undefined): readonly (Provider | 'auto')[
     const name = part.trim();
     const known = providers.find((provider) => provider === name);
     if (known !== undefined) return known;
-    const near = nearest(name, providers);
     throw new GradwareError('INVALID_OPTION', `No execution provider is named "${name}"`, {
       where: `--provider ${text}`,
-      remedy:
-        near.length > 0
-          ? `Did you mean ${near.join(' or ')}?`
-          : `There are ${providers.join(', ')}.`,
+      remedy: didYouMean(name, providers),
     });
   });
 }

@@ -1,9 +1,9 @@
 import {
   commonOptions,
+  didYouMean,
   type GradientPlugin,
   GradwareError,
   type GroupOptions,
-  nearest,
   nonNegative,
   type Options,
   setting,
@@ -149,13 +149,10 @@ function byOwner(
 function refuseGroup(spec: string, groups: readonly string[], flag: string): void {
   const [, owner] = /^\s*([\w-]+)\//.exec(spec) ?? [];
   if (owner === undefined) return;
-  const near = nearest(owner, groups);
   refuse(
     `No group is named "${owner}"`,
     `${flag} ${spec}`,
-    near.length > 0
-      ? `Did you mean ${near.join(' or ')}?`
-      : `Declare it: --group ${owner}:match=...`,
+    didYouMean(owner, groups, `Declare it: --group ${owner}:match=...`),
   );
 }
 

@@ -1,5 +1,5 @@
 import { GradwareError } from '../errors.js';
-import { nearest } from '../options/nearest.js';
+import { didYouMean } from '../options/nearest.js';
 import type { Options } from '../options/options.js';
 import { bceWithLogits } from './bce-with-logits.js';
 import { cosine } from './cosine.js';
@@ -48,11 +48,7 @@ export const losses: ReadonlyMap<string, NamedLoss> = new Map(
 export function lossByName(name: string, options: Readonly<Record<string, unknown>> = {}): Loss {
   const factory = losses.get(name);
   if (factory !== undefined) return factory(options as Readonly<Record<string, never>>);
-  const near = nearest(name, losses.keys());
   throw new GradwareError('INVALID_OPTION', `There is no loss "${name}"`, {
-    remedy:
-      near.length > 0
-        ? `Did you mean ${near.join(' or ')}?`
-        : `Choose one of ${[...losses.keys()].join(', ')}.`,
+    remedy: didYouMean(name, losses.keys()),
   });
 }

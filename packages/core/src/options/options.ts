@@ -1,7 +1,7 @@
 import { GradwareError } from '../errors.js';
 import type { Value } from '../graph/value.js';
 import type { Setting } from '../schedules/schedule.js';
-import { nearest } from './nearest.js';
+import { didYouMean } from './nearest.js';
 
 /** What values an option may take: a description for people, and a check. */
 export interface Kind<T> {
@@ -163,9 +163,8 @@ function print(value: unknown): string {
 }
 
 function refuseUnknown(owner: string, key: string, declared: Options): never {
-  const near = nearest(key, Object.keys(declared));
   const known = Object.keys(declared).join(', ') || 'none';
   throw new GradwareError('INVALID_OPTION', `${owner} has no option "${key}"`, {
-    remedy: near.length > 0 ? `Did you mean ${near.join(' or ')}?` : `Its options: ${known}.`,
+    remedy: didYouMean(key, Object.keys(declared), `Its options: ${known}.`),
   });
 }

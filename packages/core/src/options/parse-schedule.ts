@@ -1,7 +1,7 @@
 import { GradwareError } from '../errors.js';
 import { schedules } from '../schedules/index.js';
 import type { Schedule } from '../schedules/schedule.js';
-import { nearest } from './nearest.js';
+import { didYouMean } from './nearest.js';
 
 type ScheduleName = keyof typeof schedules;
 
@@ -126,8 +126,7 @@ function createParser(text: string) {
   function call(): Schedule {
     const { text: name, at } = next();
     if (!Object.hasOwn(signatures, name)) {
-      const near = nearest(name, Object.keys(signatures));
-      const remedy = near.length > 0 ? `Did you mean ${near.join(' or ')}?` : undefined;
+      const remedy = didYouMean(name, Object.keys(signatures));
       refuse(text, at, `names an unknown schedule "${name}"`, remedy);
     }
     const signature = signatures[name as ScheduleName];

@@ -1,6 +1,6 @@
 import picomatch from 'picomatch';
 import { GradwareError } from '../errors.js';
-import { nearest } from '../options/nearest.js';
+import { didYouMean } from '../options/nearest.js';
 
 /** What a parameter can be chosen by. */
 export interface ParameterInfo {
@@ -109,11 +109,8 @@ function refuse(
 ): never {
   const text = typeof pattern === 'string' ? `"${pattern}"` : 'a function';
   const names = parameters.map(({ name }) => name);
-  const near = typeof pattern === 'string' ? nearest(pattern, names) : [];
+  const all = `The parameters are ${describe(parameters)}.`;
   throw new GradwareError('UNKNOWN_PARAMETER', `${owner}: ${text} matches no parameter`, {
-    remedy:
-      near.length > 0
-        ? `Did you mean ${near.join(' or ')}?`
-        : `The parameters are ${describe(parameters)}.`,
+    remedy: typeof pattern === 'string' ? didYouMean(pattern, names, all) : all,
   });
 }

@@ -1,5 +1,5 @@
 import { GradwareError } from '../errors.js';
-import { nearest } from '../options/nearest.js';
+import { didYouMean } from '../options/nearest.js';
 import type { TrainingSession } from '../training/api.js';
 import { type Channel, channelTo } from './channel.js';
 import type { Endpoint } from './endpoint.js';
@@ -83,12 +83,8 @@ function remoteSession(
     const { settings } = standing();
     const found = settings[name];
     if (found !== undefined) return found;
-    const near = nearest(name, Object.keys(settings));
     throw new GradwareError('INVALID_OPTION', `There is no setting "${name}"`, {
-      remedy:
-        near.length > 0
-          ? `Did you mean ${near.join(' or ')}?`
-          : `There are ${Object.keys(settings).join(', ')}.`,
+      remedy: didYouMean(name, Object.keys(settings)),
     });
   }
 

@@ -3,7 +3,7 @@ import { GradwareError } from '../../errors.js';
 import type { GraphBuilder } from '../../graph/builder.js';
 import { int, type Value } from '../../graph/value.js';
 import type { ValueInfo } from '../../onnx/ir.js';
-import { nearest } from '../../options/nearest.js';
+import { didYouMean } from '../../options/nearest.js';
 import type { Feeds } from '../api.js';
 
 /** Checks the names, types and shapes of what a user feeds against what the model declares.
@@ -12,12 +12,8 @@ export function checkFeeds(feeds: Feeds, wanted: readonly ValueInfo[]): readonly
   const names = wanted.map(({ name }) => name);
   for (const name of Object.keys(feeds))
     if (!names.includes(name)) {
-      const near = nearest(name, names);
       throw new GradwareError('INVALID_DATA', `The model has no input "${name}"`, {
-        remedy:
-          near.length > 0
-            ? `Did you mean ${near.join(' or ')}?`
-            : `Its inputs are ${names.join(', ')}.`,
+        remedy: didYouMean(name, names, `Its inputs are ${names.join(', ')}.`),
       });
     }
   return wanted.map((info) => checkFeed(info, feeds[info.name]));

@@ -1,7 +1,7 @@
 import { GradwareError } from '../../errors.js';
 import type { TensorData } from '../../onnx/ir.js';
 import type { Optimizer } from '../../optimizers/optimizer.js';
-import { nearest } from '../../options/nearest.js';
+import { didYouMean } from '../../options/nearest.js';
 import { assignIds, checkChain } from '../../plugins/check-chain.js';
 import { isFiltering, type ParameterInfo, selectParameters } from '../../plugins/match.js';
 import { optimizerWarnings, orderWarnings } from '../../plugins/order.js';
@@ -89,10 +89,9 @@ function checkName(
     refuse(`A group and a plugin both are called "${name}"`, where, 'Rename the group.');
   for (const key of Object.keys(group))
     if (!Object.hasOwn(known, key)) {
-      const near = nearest(key, Object.keys(known));
-      const remedy = `Did you mean ${near.join(' or ')}?`;
       const all = `A group has ${Object.keys(known).join(', ')}.`;
-      refuse(`A group has no "${key}"`, `group ${name}`, near.length > 0 ? remedy : all);
+      const remedy = didYouMean(key, Object.keys(known), all);
+      refuse(`A group has no "${key}"`, `group ${name}`, remedy);
     }
   if (typeof learningRate === 'number' && !(learningRate >= 0 && learningRate < Infinity))
     refuse(

@@ -3,7 +3,7 @@ import { GradwareError } from '../../errors.js';
 import { elementCount, sameShape } from '../../graph/value.js';
 import type { TensorData } from '../../onnx/ir.js';
 import { zeros } from '../../onnx/tensor.js';
-import { nearest } from '../../options/nearest.js';
+import { didYouMean } from '../../options/nearest.js';
 import type { Runtime } from '../../runtime/runtime.js';
 import { fromTensor, toTensor } from '../../runtime/tensors.js';
 import type { ModelSource } from '../source/source.js';
@@ -44,12 +44,8 @@ export function parameterAccess(
   function specOf(name: string): TensorData {
     const known = source.parameters.get(name);
     if (known !== undefined) return known;
-    const near = nearest(name, source.parameters.keys());
     throw new GradwareError('UNKNOWN_PARAMETER', `There is no parameter "${name}"`, {
-      remedy:
-        near.length > 0
-          ? `Did you mean ${near.join(' or ')}?`
-          : `There are ${[...source.parameters.keys()].join(', ')}.`,
+      remedy: didYouMean(name, source.parameters.keys()),
     });
   }
 

@@ -5,7 +5,7 @@ import { prune } from '../../graph/order.js';
 import type { Value } from '../../graph/value.js';
 import type { DataType, Graph, Model, Node, ValueInfo } from '../../onnx/ir.js';
 import { usedNames } from '../../onnx/names.js';
-import { nearest } from '../../options/nearest.js';
+import { didYouMean } from '../../options/nearest.js';
 import { sinkSelects } from '../../step/sink.js';
 import { type ForwardParts, type LaidForward, layForward } from '../source/forward-graph.js';
 import { inputsAt, type OpenInputs, openShape, type Sizes, trials } from './dimensions.js';
@@ -140,13 +140,9 @@ function requireValues({ builder }: LaidForward, names: readonly string[]): void
   const missing = names.find((name) => !builder.values.has(name));
   if (missing === undefined) return;
   const made = builder.nodes.flatMap(({ outputs }) => outputs).filter((name) => name !== '');
-  const near = nearest(missing, made);
   throw new GradwareError('INVALID_OPTION', `The model makes no value "${missing}"`, {
     where: 'additionalOutputNames',
-    remedy:
-      near.length > 0
-        ? `Did you mean ${near.join(' or ')}?`
-        : 'Name an output of one of its nodes.',
+    remedy: didYouMean(missing, made, 'Name an output of one of its nodes.'),
   });
 }
 

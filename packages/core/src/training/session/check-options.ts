@@ -1,6 +1,6 @@
 import type { InferenceSession } from 'onnxruntime-common';
 import { GradwareError } from '../../errors.js';
-import { nearest } from '../../options/nearest.js';
+import { didYouMean } from '../../options/nearest.js';
 import type { GradientPlugin } from '../../plugins/plugin.js';
 import type { Setting } from '../../schedules/schedule.js';
 import type { TrainingOptions } from '../api.js';
@@ -58,10 +58,9 @@ export function checkTrainingOptions(options: TrainingOptions): void {
   for (const key of Object.keys(options)) {
     if (Object.hasOwn(known, key) || Object.hasOwn(ofRuntime, key)) continue;
     const names = Object.keys(known);
-    const near = nearest(key, [...names, ...Object.keys(ofRuntime)]);
     refuse(
       `There is no option "${key}"`,
-      near.length > 0 ? `Did you mean ${near.join(' or ')}?` : `There are ${names.join(', ')}.`,
+      didYouMean(key, [...names, ...Object.keys(ofRuntime)], `There are ${names.join(', ')}.`),
     );
   }
   const { plugins, seed = 0, learningRate, mixedPrecision } = options;

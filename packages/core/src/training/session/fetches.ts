@@ -1,5 +1,5 @@
 import { GradwareError } from '../../errors.js';
-import { nearest } from '../../options/nearest.js';
+import { didYouMean } from '../../options/nearest.js';
 import type { Feeds, Fetches, RunOptions } from '../api.js';
 
 /** What a call of onnxruntime-web/training asked for. */
@@ -25,10 +25,8 @@ export function readFetches(
   if (isOptions) return { wanted: undefined, signal: (given as RunOptions).signal };
   for (const name of names) {
     if (outputs.includes(name)) continue;
-    const near = nearest(name, outputs);
     throw new GradwareError('INVALID_OPTION', `There is no output "${name}"`, {
-      remedy:
-        near.length > 0 ? `Did you mean ${near.join(' or ')}?` : `There are ${outputs.join(', ')}.`,
+      remedy: didYouMean(name, outputs),
     });
   }
   return { wanted: names, signal: options?.signal };

@@ -1,5 +1,5 @@
 import { GradwareError } from '../../errors.js';
-import { nearest } from '../../options/nearest.js';
+import { didYouMean } from '../../options/nearest.js';
 import { nonNegative } from '../../options/options.js';
 import type { GradientPlugin } from '../../plugins/plugin.js';
 import type { LiveSettings } from '../../plugins/registry.js';
@@ -29,12 +29,8 @@ export function createSettings(
   function entryOf(name: string) {
     const entry = live.get(name);
     if (entry !== undefined) return entry;
-    const near = nearest(name, live.keys());
     throw new GradwareError('INVALID_OPTION', `There is no setting "${name}"`, {
-      remedy:
-        near.length > 0
-          ? `Did you mean ${near.join(' or ')}?`
-          : `There are ${[...live.keys()].join(', ')}.`,
+      remedy: didYouMean(name, live.keys()),
     });
   }
 

@@ -2,7 +2,7 @@ import { GradwareError } from '../../errors.js';
 import { prune, sortNodes } from '../../graph/order.js';
 import type { Graph, Model, TensorData } from '../../onnx/ir.js';
 import { usedNames } from '../../onnx/names.js';
-import { nearest } from '../../options/nearest.js';
+import { didYouMean } from '../../options/nearest.js';
 
 /** The part of a model that some outputs need, with given parameters as initializers: an inference model. */
 export function extractModel(
@@ -14,12 +14,8 @@ export function extractModel(
   const made = new Set(graph.nodes.flatMap((node) => node.outputs));
   for (const name of outputs)
     if (!made.has(name)) {
-      const near = nearest(name, made);
       throw new GradwareError('INVALID_OPTION', `The model makes no value "${name}"`, {
-        remedy:
-          near.length > 0
-            ? `Did you mean ${near.join(' or ')}?`
-            : 'Name an output of one of its nodes.',
+        remedy: didYouMean(name, made, 'Name an output of one of its nodes.'),
       });
     }
   const nodes = prune(graph.nodes, outputs);

@@ -8,7 +8,7 @@ import { upgradeModel } from '../../graph/upgrade.js';
 import { elementCount, type Value } from '../../graph/value.js';
 import type { Loss } from '../../losses/loss.js';
 import type { DataType, Graph, Model, TensorData, ValueInfo } from '../../onnx/ir.js';
-import { nearest } from '../../options/nearest.js';
+import { didYouMean } from '../../options/nearest.js';
 import { type BatchNormMode, trainingForm } from './batch-norm.js';
 import { extractModel } from './extract.js';
 import {
@@ -168,10 +168,9 @@ export async function forwardSource(
 /** @throws GradwareError INVALID_OPTION for a value that the model does not make, with the nearest names */
 function requireValue(builder: GraphBuilder, name: string, file: string): void {
   if (builder.values.has(name)) return;
-  const near = nearest(name, builder.values.keys());
   throw new GradwareError('INVALID_OPTION', `The model has no value "${name}" to return`, {
     where: file,
-    ...(near.length > 0 && { remedy: `Did you mean ${near.join(' or ')}?` }),
+    remedy: didYouMean(name, builder.values.keys(), 'Name an output of one of its nodes.'),
   });
 }
 
