@@ -12,7 +12,7 @@ import type { StateStore } from './state-store.js';
 /** Parameters by name, and all of them as one buffer. */
 export interface ParameterAccess {
   /** Puts the first values into the store. */
-  initialise(): void;
+  initialize(): void;
   /** The keys in the store, by name. */
   readonly keys: ReadonlyMap<string, string>;
   /** The tensor where it is, to be fed to a run. */
@@ -87,7 +87,7 @@ export function parameterAccess(
   }
 
   return {
-    initialise() {
+    initialize() {
       for (const name of source.parameters.keys()) demand(name);
     },
     keys: new Map([...source.parameters.keys()].map((name) => [name, keyOf(name)])),

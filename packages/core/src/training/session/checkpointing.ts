@@ -122,7 +122,7 @@ export function checkpointing(
     store.restore(state.tensors);
     const { step, seed, metadata, properties } = state;
     progress.write({ step, seed, metadata, properties });
-    parameters.initialise();
+    parameters.initialize();
   }
 
   return {

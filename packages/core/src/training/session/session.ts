@@ -42,7 +42,7 @@ export function createSession(parts: SessionParts): TrainingSession {
     properties: Object.fromEntries(source.properties ?? []),
   });
   store.restore(parts.initialState);
-  parameters.initialise();
+  parameters.initialize();
   const lifeline = createLifeline({
     device: current,
     store,
