@@ -36,7 +36,8 @@ const roles: Readonly<Record<PluginRole | 'none', string>> = {
   clip: 'Clip',
   noise: 'Add noise',
   decay: 'Decay the weights',
-  none: 'Hold still, and others',
+  hold: 'Hold still',
+  none: 'Others',
 };
 
 function manifestOf(name: string) {

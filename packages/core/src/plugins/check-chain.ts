@@ -52,21 +52,34 @@ export function checkChain(
         'A plugin that replaces the gradient of the loss works on all parameters',
         { where, remedy: 'Leave out include and exclude, minRank and maxRank.' },
       );
-    selectParameters(parameters, plugin, where);
-    const { from = 0, until = Number.POSITIVE_INFINITY } = plugin;
-    if (until <= from)
-      throw new GradwareError(
-        'INVALID_OPTION',
-        `A plugin works from step ${from} until step ${until}: on none`,
-        {
-          where,
-        },
-      );
+    checkReach(plugin, parameters, where);
   });
+}
+
+/** Checks the parameters and steps that a plugin is for, and those of the plugins inside it, which choose among its own. */
+function checkReach(
+  plugin: GradientPlugin,
+  parameters: readonly ParameterInfo[],
+  where: string,
+): void {
+  const selected = selectParameters(parameters, plugin, where);
+  const { from = 0, until = Number.POSITIVE_INFINITY, inside = [] } = plugin;
+  if (until <= from)
+    throw new GradwareError(
+      'INVALID_OPTION',
+      `A plugin works from step ${from} until step ${until}: on none`,
+      { where },
+    );
+  for (const inner of inside) checkReach(inner, selected, describeInner(inner, where));
 }
 
 /** What messages call a plugin and its place. */
 export function describe(plugin: GradientPlugin, place: number, group?: string): string {
   const chain = group === undefined ? 'the chain' : `the chain of group ${group}`;
   return `plugin ${plugin.id ?? plugin.name}, number ${place + 1} in ${chain}`;
+}
+
+/** The same of a plugin that another one runs. */
+export function describeInner(plugin: GradientPlugin, where: string): string {
+  return `plugin ${plugin.id ?? plugin.name} inside ${where}`;
 }

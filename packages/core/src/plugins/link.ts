@@ -1,4 +1,5 @@
 import type { Value } from '../graph/value.js';
+import { describeInner } from './check-chain.js';
 import type { ChainEnvironment } from './environment.js';
 import { type ParameterInfo, selectParameters } from './match.js';
 import type { GradientPlugin } from './plugin.js';
@@ -63,7 +64,7 @@ export function nestedLink(
   const name = plugin.id ?? plugin.name;
   const own = linkOf(environment, {
     ...{ plugin, id: `${id}/${name}`, place },
-    where: `plugin ${name} inside ${where}`,
+    where: describeInner(plugin, where),
     parameters: gradients.map(({ parameter = '', shape }) => ({ name: parameter, shape })),
   });
   return {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { optimizerWarnings, orderWarnings } from './order.js';
+import { feedbackWarnings, optimizerWarnings, orderWarnings } from './order.js';
 import type { GradientPlugin, PluginRole } from './plugin.js';
 
 const chain = (...roles: readonly PluginRole[]): readonly GradientPlugin[] =>
@@ -70,4 +70,24 @@ test('decay that the optimizer does already is named', () => {
     expect.stringMatching(/^decay decays the weights, and so does adamw/),
   ]);
   expect(own(0)).toEqual([]);
+});
+
+test('what error feedback would give back is named, however deep it stands', () => {
+  const [clip, shape, compress] = chain('clip', 'shape', 'compress') as [
+    GradientPlugin,
+    GradientPlugin,
+    GradientPlugin,
+  ];
+  const around = (...inside: readonly GradientPlugin[]): GradientPlugin => ({
+    ...{ name: 'feedback', hasFeedback: true, inside },
+  });
+  expect(
+    feedbackWarnings([around(clip), around({ ...compress, inside: [shape] })], ['a', 'b']),
+  ).toEqual([
+    expect.stringMatching(/^clip stands inside a: .*: clip before\.$/),
+    expect.stringMatching(/^shape stands inside b: .*: do it before\.$/),
+  ]);
+  expect(
+    feedbackWarnings([around(compress), { name: 'plain', inside: [clip] }], ['a', 'b']),
+  ).toEqual([]);
 });

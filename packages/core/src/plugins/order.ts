@@ -150,3 +150,32 @@ export function orderWarnings(
     }),
   );
 }
+
+/** What does more than lose something, by role: error feedback gives it back. */
+const undoneByFeedback: Partial<Record<PluginRole, string>> = {
+  clip: 'what it cuts off is added to the next gradient, so that in the end nothing is limited: clip before',
+  shape:
+    'what it takes out of a gradient is added to the next one, so that in the end nothing is taken out: do it before',
+};
+
+/** Warnings for plugins inside error feedback that only delay there what they are for. */
+export function feedbackWarnings(
+  plugins: readonly GradientPlugin[],
+  ids: readonly string[],
+): readonly string[] {
+  return plugins.flatMap((plugin, i) =>
+    plugin.hasFeedback === true
+      ? withinAll(plugin).flatMap(({ id, name, role }) => {
+          const because = role && undoneByFeedback[role];
+          return because === undefined
+            ? []
+            : [`${id ?? name} stands inside ${ids[i]}: ${because}.`];
+        })
+      : [],
+  );
+}
+
+/** The plugins inside a plugin, and those inside them. */
+function withinAll({ inside = [] }: GradientPlugin): readonly GradientPlugin[] {
+  return inside.flatMap((inner) => [inner, ...withinAll(inner)]);
+}

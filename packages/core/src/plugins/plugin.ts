@@ -124,7 +124,7 @@ export interface GradientPlugin extends PluginHooks, CommonOptions {
   readonly single?: boolean;
   /** It adds what it lost to its next gradient: error feedback around it would do that twice. */
   readonly hasFeedback?: boolean;
-  /** The plugins that it runs, so that their settings are known before it does. */
+  /** The plugins that it runs, so that their settings are known, and their parameters checked, before it does. */
   readonly inside?: readonly GradientPlugin[];
 }
 
@@ -139,7 +139,8 @@ export type PluginRole =
   | 'clip'
   | 'shape'
   | 'noise'
-  | 'decay';
+  | 'decay'
+  | 'hold';
 
 export interface PluginDefinition<O extends Options> {
   readonly name: string;

@@ -593,6 +593,13 @@ test('what can be known of a chain is known before training starts', async () =>
   await expect(open({ plugins: [lossScale({ exclude: 'w1' })] })).rejects.toThrow(
     /works on all parameters.*Leave out include and exclude/s,
   );
+  const around: GradientPlugin = {
+    ...scaleBy(1),
+    ...{ name: 'around', exclude: 'b1', inside: [{ ...scaleBy(1), include: 'b1' }] },
+  };
+  await expect(open({ plugins: [around] })).rejects.toThrow(
+    /plugin scale inside plugin around, number 1 in the chain: "b1" matches no parameter/,
+  );
   const single: GradientPlugin = { ...scaleBy(1), single: true };
   await expect(open({ plugins: [single, stopAt(1), single] })).rejects.toThrow(
     /one scale only.*scale, number 3 in the chain.*the one at place 1/s,

@@ -7,6 +7,7 @@ import { definePlugin } from '@gradware/core';
 export const freeze = definePlugin({
   name: 'freeze',
   description: 'Holds parameters still, until a step.',
+  role: 'hold',
   options: {},
   transform(gradients, { op, wait }) {
     wait(op.scalar(1, 'bool'), gradients);

@@ -4,7 +4,7 @@ import type { Optimizer } from '../../optimizers/optimizer.js';
 import { didYouMean } from '../../options/nearest.js';
 import { assignIds, checkChain } from '../../plugins/check-chain.js';
 import { isFiltering, type ParameterInfo, selectParameters } from '../../plugins/match.js';
-import { optimizerWarnings, orderWarnings } from '../../plugins/order.js';
+import { feedbackWarnings, optimizerWarnings, orderWarnings } from '../../plugins/order.js';
 import type { GradientPlugin } from '../../plugins/plugin.js';
 import { type ChainPlan, optimizerPrefix, type ParameterGroup } from '../../step/groups.js';
 import type { GroupOptions } from '../api.js';
@@ -54,7 +54,11 @@ export function planTraining(
   const all = rest.parameters.length > 0 || groups.length === 0 ? [...groups, rest] : groups;
   const warnings = all.flatMap((group) => {
     const { plugins, ids } = joined(chain, group.chain);
-    return [...orderWarnings(plugins, ids), ...optimizerWarnings(plugins, ids, group.optimizer)];
+    return [
+      ...orderWarnings(plugins, ids),
+      ...feedbackWarnings(plugins, ids),
+      ...optimizerWarnings(plugins, ids, group.optimizer),
+    ];
   });
   return { chain, groups: all, warnings: [...new Set(warnings)] };
 }
