@@ -159,6 +159,34 @@ test('remembers nothing of parameters that are not for what is inside', async ()
   await bench.release();
 });
 
+test.each(['compress', undefined, 'clip', 'shape'] as const)(
+  'takes a plugin of role %s',
+  (role) => {
+    const inside: GradientPlugin = { ...half, ...(role && { role }) };
+    expect(errorFeedback({ compressor: inside }).inside).toEqual([inside]);
+  },
+);
+
+test('a misspelt parameter of the plugin inside is found before anything runs', async () => {
+  const weights: Tensors = new Map([
+    ['fc.weight', float32([1, 2])],
+    ['fc.bias', float32([3, 4])],
+  ]);
+  const open = (outer: object, inner: object) =>
+    createBench({
+      plugins: [errorFeedback({ compressor: { ...half, ...inner }, ...outer })],
+      weights,
+    });
+  await expect(open({}, { include: 'fc.wieght' })).rejects.toThrow(
+    /plugin half inside plugin error-feedback, number 1 in the chain: "fc.wieght" matches no parameter.*Did you mean fc.weight/s,
+  );
+  // It chooses among what the one around it leaves.
+  await expect(open({ include: 'fc.bias' }, { include: 'fc.weight' })).rejects.toThrow(
+    /half inside plugin error-feedback.*"fc.weight" matches no parameter/,
+  );
+  await expect(open({}, { from: 3, until: 3 })).rejects.toThrow(/on none.*half inside/);
+});
+
 test('works around a plugin on the host', async () => {
   const compressor: GradientPlugin = {
     name: 'on-host',
@@ -225,9 +253,33 @@ test.each([
     () => errorFeedback({ compressor: { name: 'nothing' } }),
     'error-feedback cannot work around nothing',
   ],
+  ...(
+    [
+      ['unscale', 'scales the loss'],
+      ['guard', 'decides about whole steps'],
+      ['accumulate', 'keeps gradients back itself'],
+      ['reduce', 'put error feedback around what compresses'],
+      ['regularise', 'taken away again'],
+      ['noise', 'taken away again'],
+      ['decay', 'changes weights'],
+      ['hold', 'at once when it lets go'],
+    ] as const
+  ).map(
+    ([role, because]) =>
+      [
+        () => errorFeedback({ compressor: { ...half, role } }),
+        new RegExp(
+          `error-feedback cannot work around half: .*${because}.*Give half a place of its`,
+          's',
+        ),
+      ] as const,
+  ),
   [
-    () => errorFeedback({ compressor: { ...half, role: 'accumulate' } }),
-    'error-feedback cannot work around half',
+    () =>
+      errorFeedback({
+        compressor: { ...half, inside: [{ ...half, name: 'l2', role: 'regularise' }] },
+      }),
+    'error-feedback cannot work around l2: the penalty',
   ],
   [
     () => errorFeedback({ compressor: errorFeedback({ compressor: half }) }),
@@ -237,6 +289,6 @@ test.each([
     () => errorFeedback({ compressor: half, decay: 2 }),
     'error-feedback.decay must be a number > 0',
   ],
-])('refuses what cannot work: %#', (make, problem) => {
+] as const)('refuses what cannot work: %#', (make, problem) => {
   expect(make).toThrow(problem);
 });

@@ -38,8 +38,18 @@ export const errorFeedback = definePlugin({
   },
 });
 
-/** What holds or drops a step, or keeps gradients back, does more than change them. */
-const holding: ReadonlySet<PluginRole | undefined> = new Set(['unscale', 'guard', 'accumulate']);
+/** What makes no sense inside, by role, and why. */
+const refused: Partial<Record<PluginRole, string>> = {
+  unscale: 'it scales the loss, and counts steps that are dropped',
+  guard: 'it decides about whole steps',
+  accumulate: 'it keeps gradients back itself, and gives them later',
+  reduce:
+    'what other workers give would count as lost; put error feedback around what compresses, before it',
+  regularise: 'the penalty that it adds would be taken away again at the next step',
+  noise: 'the noise that it adds would be taken away again at the next step',
+  decay: 'it changes weights, not gradients',
+  hold: 'all that it held still would come at once when it lets go',
+};
 
 /** @throws GradwareError INVALID_OPTION where there is nothing inside, nothing that changes gradients only, or error
  *  feedback */
@@ -49,16 +59,30 @@ function check(inside: GradientPlugin | undefined): void {
       remedy:
         'Give it one: errorFeedback({ compressor: topK() }), --plugin "error-feedback(top-k)".',
     });
-  if (inside.hasFeedback === true)
+  checkInside(inside);
+}
+
+function checkInside(plugin: GradientPlugin): void {
+  const { name, role, hasFeedback, inside = [] } = plugin;
+  if (hasFeedback === true)
     throw new GradwareError(
       'INVALID_OPTION',
-      `error-feedback around ${inside.name}, which has error feedback itself, would add what was lost twice`,
+      `error-feedback around ${name}, which has error feedback itself, would add what was lost twice`,
       { remedy: 'Use one of the two.' },
     );
-  const changes = inside.transform ?? inside.encode ?? inside.transformHost;
-  const other = inside.seed ?? inside.transformUpdates;
-  if (changes !== undefined && other === undefined && !holding.has(inside.role)) return;
-  throw new GradwareError('INVALID_OPTION', `error-feedback cannot work around ${inside.name}`, {
-    remedy: `Give ${inside.name} a place of its own in the chain: it does not only change gradients.`,
-  });
+  const because = (role && refused[role]) ?? whyNot(plugin);
+  if (because !== undefined)
+    throw new GradwareError(
+      'INVALID_OPTION',
+      `error-feedback cannot work around ${name}: ${because}`,
+      { remedy: `Give ${name} a place of its own in the chain.` },
+    );
+  inside.forEach(checkInside);
+}
+
+/** What the hooks say, whatever the role. */
+function whyNot(plugin: GradientPlugin): string | undefined {
+  if (plugin.seed ?? plugin.transformUpdates) return 'it does more than change gradients';
+  if (plugin.transform ?? plugin.encode ?? plugin.transformHost) return undefined;
+  return 'it does not change gradients';
 }
