@@ -4,6 +4,7 @@ import type {
   Environment,
   EpochPoint,
   Histogram,
+  History,
   OpenedRun,
   Problem,
   RunConfig,
@@ -42,6 +43,8 @@ export const refused = signal<Problem | undefined>(undefined);
 const busy = signal(true);
 export const running = signal(false);
 export const finished = signal(false);
+/** Whether training has begun and no step is done: it is being compiled. */
+export const compiling = signal(false);
 export const step = signal(0);
 export const epoch = signal(0);
 export const stepMs = signal<number | undefined>(undefined);
@@ -61,6 +64,7 @@ export const canTrain = computed(() => opened.value !== undefined && !busy.value
 function onEvent(event: WorkerEvent): void {
   switch (event.type) {
     case 'steps':
+      compiling.value = false;
       step.value = event.step;
       epoch.value = event.epoch;
       stepMs.value = event.stepMs;
@@ -79,6 +83,7 @@ function onEvent(event: WorkerEvent): void {
       return;
     case 'running':
       running.value = event.running;
+      compiling.value = event.running;
       finished.value = event.finished;
       return;
     case 'saved':
@@ -86,6 +91,7 @@ function onEvent(event: WorkerEvent): void {
       return;
     case 'reopened':
       showOpened(event.opened);
+      showHistory(event.history);
       config.value = { ...config.value, provider: event.opened.provider };
       return;
     case 'notice':
@@ -97,6 +103,12 @@ function onEvent(event: WorkerEvent): void {
 }
 
 export const worker = connect(onEvent);
+
+function showHistory(history: History): void {
+  curves.load(history);
+  lastEpoch.value = history.epochs.at(-1);
+  drawn.value++;
+}
 
 function showOpened(run: OpenedRun): void {
   opened.value = run;
@@ -185,10 +197,8 @@ async function resume(): Promise<boolean> {
   if (saved.config.model === 'own') ownModel.value = saved.opened.modelName;
   if (saved.config.data === 'own') ownData.value = saved.opened.dataName;
   showOpened(saved.opened);
-  curves.load(saved.history);
-  lastEpoch.value = saved.history.epochs.at(-1);
+  showHistory(saved.history);
   savedAt.value = saved.savedAt;
-  drawn.value++;
   const ago = Math.round((Date.now() - saved.savedAt) / 60_000);
   const when = ago < 1 ? 'just now' : `${ago} min ago`;
   say('info', `Resumed at step ${saved.opened.step}, saved ${when}.`);

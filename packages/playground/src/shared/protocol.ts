@@ -155,7 +155,8 @@ export type WorkerEvent =
   | { readonly type: 'histogram'; readonly histogram: Histogram }
   | { readonly type: 'running'; readonly running: boolean; readonly finished: boolean }
   | { readonly type: 'saved'; readonly at: number }
-  | { readonly type: 'reopened'; readonly opened: OpenedRun }
+  /** The run went back some steps, and to another provider. */
+  | { readonly type: 'reopened'; readonly opened: OpenedRun; readonly history: History }
   | { readonly type: 'notice'; readonly tone: 'info' | 'warning' | 'error'; readonly text: string }
   | { readonly type: 'problem'; readonly problem: Problem };
 

@@ -11,6 +11,8 @@ export interface Recorder {
     after: readonly number[],
   ): void;
   addEpoch(point: EpochPoint): void;
+  /** Forgets what came after this step. */
+  backTo(step: number): void;
   read(): History;
   write(history: History): void;
 }
@@ -41,6 +43,11 @@ export function createRecorder(): Recorder {
     },
     addEpoch: (point) => {
       epochs.push(point);
+    },
+    backTo(step) {
+      const kept = steps.filter((at) => at <= step).length;
+      for (const values of [steps, losses, before, after]) values.length = kept;
+      epochs = epochs.filter((point) => point.step <= step);
     },
     read: () => ({ steps, losses, before, after, epochs }),
     write(history) {

@@ -32,7 +32,8 @@ export async function openRun(
 ): Promise<Run> {
   const { provider, why } = decideProvider(config.provider, gpu);
   const options: TrainingOptions = {
-    executionProviders: [provider],
+    // What works everywhere stands behind the GPU, should that go away.
+    executionProviders: provider === 'webgpu' ? ['webgpu', 'wasm'] : ['wasm'],
     plugins: makeChain(config.chain, config.watch),
     optimizer: makeOptimizer(config.optimizer),
     learningRate: readSetting(config.learningRate),
@@ -63,7 +64,7 @@ export async function openRun(
       classes: classesOf(test),
       opened: {
         provider: session.provider === 'webgpu' ? 'webgpu' : 'wasm',
-        why,
+        why: session.provider === provider ? why : `webgpu does not work: ${refusals(session)}`,
         modelName: model.name,
         dataName: data.name,
         parameters,
@@ -82,6 +83,10 @@ export async function openRun(
     await session.release();
     throw error;
   }
+}
+
+function refusals({ execution }: TrainingSession): string {
+  return execution.refused.map((reason) => reason.replace(/^webgpu: /, '')).join('; ');
 }
 
 function sizeOfExample(shape: WantedInput['shape']): number {

@@ -4,6 +4,15 @@ import type { Problem } from '../shared/protocol.js';
 const outOfMemory =
   /out of memory|allocation failed|bad_alloc|Array buffer allocation|exceeds.*limit/i;
 
+const hasCode = (error: unknown, code: string) =>
+  error instanceof GradwareError && error.code === code;
+
+/** Whether the GPU went away. The session has gone back to the last state that the host has. */
+export const isLost = (error: unknown): boolean => hasCode(error, 'DEVICE_LOST');
+
+/** Whether somebody wanted it to stop. */
+export const isStopped = (error: unknown): boolean => hasCode(error, 'ABORTED');
+
 /** What went wrong, for a person. */
 export function problemOf(error: unknown): Problem {
   if (error instanceof GradwareError) {

@@ -3,6 +3,7 @@ import {
   attempt,
   canTrain,
   change,
+  compiling,
   config,
   curves,
   drawn,
@@ -80,7 +81,15 @@ export function RunBar() {
           value={stepMs.value === undefined ? '–' : `${stepMs.value.toFixed(1)} ms`}
         />
       </dl>
-      <progress class="progress" value={reached} max={1} aria-label="Progress" />
+      <progress
+        class="progress"
+        {...(compiling.value ? {} : { value: reached })}
+        max={1}
+        aria-label={compiling.value ? 'The first step is being compiled' : 'Progress'}
+      />
+      {compiling.value && opened.value?.provider === 'webgpu' && (
+        <p class="hint">The first step is being compiled for the GPU, which takes a while.</p>
+      )}
     </section>
   );
 }
