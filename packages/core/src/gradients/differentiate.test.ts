@@ -72,6 +72,20 @@ test('forward nodes get the outputs that their gradients need, and keep those th
   expect(norm?.outputs[0]).toBe(z.name);
 });
 
+test.each([
+  ['Gemm', [[2, 3], [3, 4], [5]]],
+  ['PRelu', [[2, 3], [4]]],
+] as const)('inputs of %s that do not broadcast are the fault of the model', (opType, shapes) => {
+  const { builder, op, input } = start();
+  const inputs = shapes.map((shape, i) => input(`x${i}`, shape));
+  const attempt = () => {
+    const [y] = builder.emit(opType, inputs);
+    if (y === undefined) throw new Error('nothing was emitted');
+    return differentiate(builder, op.sum(y), ['x0', `x${shapes.length - 1}`]);
+  };
+  expect(attempt).toThrow(expect.objectContaining({ code: 'INVALID_MODEL' }));
+});
+
 test('an op without a gradient is refused before anything is written', () => {
   const { builder, input } = start();
   const w = input('w', [3]);

@@ -1,11 +1,12 @@
 import { GradwareError } from '../errors.js';
 import type { GraphBuilder } from '../graph/builder.js';
 import { knownScan } from '../graph/scan.js';
+import { ShapeProblem } from '../graph/shapes/rule.js';
 import { sameShape, type Value } from '../graph/value.js';
 import type { DataType, Node } from '../onnx/ir.js';
 import { usedNames } from '../onnx/names.js';
 import { mergeProducts } from './merge-products.js';
-import type { Values } from './rule.js';
+import type { GradientContext, Values } from './rule.js';
 import { gradientRuleOf, isDifferentiable, takesGradientOf } from './rules/index.js';
 
 /** Ops (Sign, Round, Floor, Ceil) whose straight-through estimate takes the place of a gradient of zero. */
@@ -130,7 +131,7 @@ function backward(
     );
   const lookUp = (name: string) => (name === '' ? undefined : builder.value(name));
   const ys = node.outputs.map(lookUp) as unknown as Values;
-  return rule({
+  const context: GradientContext = {
     dy: dys[0] as Value,
     dys,
     x: node.inputs.map(lookUp) as unknown as Values,
@@ -146,7 +147,16 @@ function backward(
       const tensor = builder.constant(node.inputs[i] ?? '');
       return tensor && Array.from(tensor.data as ArrayLike<number | bigint>, Number);
     },
-  });
+  };
+  try {
+    return rule(context);
+  } catch (error) {
+    // Inputs that the rule of the op's own shape does not look at, and that do not fit.
+    if (!(error instanceof ShapeProblem)) throw error;
+    throw new GradwareError('INVALID_MODEL', `${node.opType}: ${error.message}`, {
+      where: `node ${node.name}`,
+    });
+  }
 }
 
 function checkShape(node: Node, value: Value, gradient: Value): void {

@@ -1,4 +1,4 @@
-import { int, ints, type TensorType, text } from '../value.js';
+import { int, ints, sameShape, type TensorType, text } from '../value.js';
 import {
   broadcastShapes,
   constant,
@@ -26,7 +26,11 @@ function product(type: TensorType['type'], a: readonly number[], b: readonly num
 function gemm(context: ShapeContext): TensorType {
   const a = swapLast(input(context, 0).shape, int(context.attributes, 'transA', 0) === 1);
   const b = swapLast(input(context, 1).shape, int(context.attributes, 'transB', 0) === 1);
-  return product(input(context, 0).type, a, b);
+  const result = product(input(context, 0).type, a, b);
+  const c = context.x[2]?.shape;
+  if (c !== undefined && !sameShape(broadcastShapes(result.shape, c), result.shape))
+    problem(`C of shape [${c}] does not broadcast to [${result.shape}]`);
+  return result;
 }
 
 /** The spatial geometry of a convolution or a pooling, with every default filled in. */
