@@ -1,5 +1,5 @@
 import type { GraphBuilder, Op } from '../../packages/core/src/graph/builder.js';
-import { type Attributes, toAttribute, type Value } from '../../packages/core/src/graph/value.js';
+import { type Attributes, toAttributes, type Value } from '../../packages/core/src/graph/value.js';
 import { fixed, type GradientCase, ints } from '../support/check-gradients.js';
 
 type Inputs = GradientCase['inputs'];
@@ -15,11 +15,6 @@ function fused(
   attributes: Attributes,
   domain = microsoft,
 ): GradientCase {
-  const plain = Object.fromEntries(
-    Object.entries(attributes).flatMap(([key, value]) =>
-      value === undefined ? [] : [[key, toAttribute(key, value)] as const],
-    ),
-  );
   return {
     op,
     domain,
@@ -33,7 +28,7 @@ function fused(
       const outputs = shapes.map((_, i) =>
         i === 0 || i === shapes.length - 1 || domain === '' ? `${op}/${i}` : '',
       );
-      const made = emit(op, x, plain, { types, domain, outputs });
+      const made = emit(op, x, toAttributes(attributes), { types, domain, outputs });
       const used = made.filter((_, i) => outputs[i] !== '');
       const flat = used.map((value) => builderOp.reshape(value, [-1]));
       return flat.length === 1 ? (flat[0] as Value) : builderOp.Concat(...flat, { axis: 0 });

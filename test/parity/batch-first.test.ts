@@ -2,7 +2,8 @@ import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { expect, test } from 'vitest';
 import { numbersOf, tensorOf } from '../../packages/core/src/graph/constants.js';
 import { inferTypes } from '../../packages/core/src/graph/infer.js';
-import { type Attributes, toAttribute } from '../../packages/core/src/graph/value.js';
+import { modelOf } from '../../packages/core/src/graph/model.js';
+import { type Attributes, toAttributes } from '../../packages/core/src/graph/value.js';
 import { nodeRuntime } from '../../packages/core/src/node.js';
 import type { Graph, Node, TensorData } from '../../packages/core/src/onnx/ir.js';
 import { encodeModel } from '../../packages/core/src/onnx/model.js';
@@ -19,30 +20,18 @@ function node(
   outputs: readonly string[],
   attributes: Attributes,
 ): Node {
-  const plain = Object.entries(attributes).flatMap(([key, value]) =>
-    value === undefined ? [] : [[key, toAttribute(key, value)] as const],
-  );
   return {
     name: outputs[0] ?? '',
     opType,
     domain: '',
     inputs,
     outputs,
-    attributes: Object.fromEntries(plain),
+    attributes: toAttributes(attributes),
   };
 }
 
 async function run(graph: Graph, feeds: ReadonlyMap<string, TensorData>) {
-  const session = await InferenceSession.create(
-    encodeModel({
-      graph,
-      opsets: new Map([['', 21]]),
-      irVersion: 10,
-      functions: [],
-      metadata: new Map(),
-      producer: 'test',
-    }),
-  );
+  const session = await InferenceSession.create(encodeModel(modelOf(graph)));
   const fed = [...feeds].map(([name, tensor]) => {
     const data = Float32Array.from(numbersOf(tensor) ?? []);
     return [name, new Tensor('float32', data, tensor.dims)] as const;

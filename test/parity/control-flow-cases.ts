@@ -1,21 +1,12 @@
 import type { GraphBuilder, Op } from '../../packages/core/src/graph/builder.js';
 import { tensorOf } from '../../packages/core/src/graph/constants.js';
-import { type Attributes, toAttribute, type Value } from '../../packages/core/src/graph/value.js';
+import { type Attributes, toAttributes, type Value } from '../../packages/core/src/graph/value.js';
 import type { Graph, Node } from '../../packages/core/src/onnx/ir.js';
 import { fixed, type GradientCase } from '../support/check-gradients.js';
 
 type Line = readonly [outputs: string, opType: string, inputs: string, attributes?: Attributes];
 
 const list = (names: string) => names.split(' ').filter((name) => name !== '');
-
-/** Attributes as nodes hold them. */
-function plain(attributes: Attributes): Node['attributes'] {
-  return Object.fromEntries(
-    Object.entries(attributes).flatMap(([key, value]) =>
-      value === undefined ? [] : [[key, toAttribute(key, value)] as const],
-    ),
-  );
-}
 
 /** Of the inputs that a Loop gives its body. */
 const inputTypes: Readonly<Record<string, 'int64' | 'bool'>> = { turn: 'int64', going: 'bool' };
@@ -31,7 +22,7 @@ function graph(name: string, inputs: string, lines: readonly Line[], outputs: st
         domain: '',
         inputs: list(used),
         outputs: list(made),
-        attributes: plain(attributes),
+        attributes: toAttributes(attributes),
       }),
     ),
     inputs: list(inputs).map((input) => {
@@ -60,7 +51,7 @@ function nesting(
     build(op: Op, x: readonly Value[], emit: GraphBuilder['emit']) {
       const type = x.at(-1)?.type ?? 'float32';
       const types = shapes.map((shape) => ({ type, shape }));
-      const made = emit(opType, operands(op, x), plain(attributes), { types });
+      const made = emit(opType, operands(op, x), toAttributes(attributes), { types });
       return op.Concat(...made.map((value) => op.reshape(value, [-1])), { axis: 0 });
     },
   };

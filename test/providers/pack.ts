@@ -1,5 +1,5 @@
 import { numbersOf } from '../../packages/core/src/graph/constants.js';
-import { irVersion, opset } from '../../packages/core/src/graph/opset.js';
+import { modelOf } from '../../packages/core/src/graph/model.js';
 import type { Graph, TensorData } from '../../packages/core/src/onnx/ir.js';
 import { encodeModel } from '../../packages/core/src/onnx/model.js';
 import { renameGraph } from '../../packages/core/src/onnx/rename.js';
@@ -28,17 +28,7 @@ export function pack(pieces: readonly Piece[]): Pack {
     valueInfo: new Map(graphs.flatMap(({ valueInfo }) => [...valueInfo])),
   };
   return {
-    model: encodeModel({
-      graph,
-      opsets: new Map([
-        ['', opset],
-        ['com.microsoft', 1],
-      ]),
-      irVersion,
-      functions: [],
-      metadata: new Map(),
-      producer: 'gradware-test',
-    }),
+    model: encodeModel(modelOf(graph)),
     feeds: new Map(
       pieces.flatMap(({ feeds }, i) =>
         [...feeds].map(([name, tensor]) => [prefixed(i, name), tensor] as const),

@@ -1,5 +1,5 @@
 import { tensorOf } from '../../packages/core/src/graph/constants.js';
-import { irVersion, opset } from '../../packages/core/src/graph/opset.js';
+import { modelOf } from '../../packages/core/src/graph/model.js';
 import { type Pack, pack } from './pack.js';
 
 /** x + x: what a provider that works can compute. */
@@ -10,21 +10,14 @@ export function probePack(): Pack {
   return pack([
     {
       name: 'probe',
-      model: {
-        graph: {
-          name: 'probe',
-          nodes: [{ ...node, inputs: ['x', 'x'], outputs: ['y'] }],
-          inputs: [{ name: 'x', ...info }],
-          outputs: [{ name: 'y', ...info }],
-          initializers: new Map(),
-          valueInfo: new Map(),
-        },
-        opsets: new Map([['', opset]]),
-        irVersion,
-        functions: [],
-        metadata: new Map(),
-        producer: 'gradware-test',
-      },
+      model: modelOf({
+        name: 'probe',
+        nodes: [{ ...node, inputs: ['x', 'x'], outputs: ['y'] }],
+        inputs: [{ name: 'x', ...info }],
+        outputs: [{ name: 'y', ...info }],
+        initializers: new Map(),
+        valueInfo: new Map(),
+      }),
       feeds: new Map([['x', x]]),
       wanted: new Map([['y', tensorOf('float32', [42], [1])]]),
       tolerance: 0,

@@ -7,12 +7,13 @@ import {
 } from '../../packages/core/src/graph/builder.js';
 import { numbersOf, tensorOf } from '../../packages/core/src/graph/constants.js';
 import { isTrainingOp } from '../../packages/core/src/graph/dialect.js';
+import { modelOf } from '../../packages/core/src/graph/model.js';
 import { blankUnusedOutputs, prune } from '../../packages/core/src/graph/order.js';
 import {
   type Attributes,
   elementCount,
   type Operand,
-  toAttribute,
+  toAttributes,
   type Value,
 } from '../../packages/core/src/graph/value.js';
 import { lower } from '../../packages/core/src/lowering/lower.js';
@@ -169,11 +170,8 @@ function forward(
   operands: readonly Operand[],
 ): readonly Value[] {
   if (build !== undefined) return [build(builder.op, operands as readonly Value[], builder.emit)];
-  const plain = Object.entries(attributes).flatMap(([name, value]) =>
-    value === undefined ? [] : [[name, toAttribute(name, value)] as const],
-  );
   const options = domain === undefined ? {} : { domain };
-  const made = builder.emit(op, operands, Object.fromEntries(plain), options);
+  const made = builder.emit(op, operands, toAttributes(attributes), options);
   return trimOutputs(builder, made, outputs);
 }
 
@@ -193,8 +191,8 @@ function encode(
 ): Uint8Array {
   const used = new Set(nodes.flatMap(usedNames));
   const info = ({ name, type, shape }: Value): ValueInfo => ({ name, type, shape });
-  return encodeModel({
-    graph: {
+  return encodeModel(
+    modelOf({
       name: 'check',
       nodes,
       inputs: inputs.map(info),
@@ -212,16 +210,8 @@ function encode(
           .filter((name) => outputs.every((output) => output.name !== name))
           .map((name) => [name, info(builder.value(name))]),
       ),
-    },
-    opsets: new Map([
-      ['', 21],
-      ['com.microsoft', 1],
-    ]),
-    irVersion: 10,
-    functions: [],
-    metadata: new Map(),
-    producer: 'gradware-test',
-  });
+    }),
+  );
 }
 
 function lowered(

@@ -1,5 +1,9 @@
 import { tensorOf } from '../../packages/core/src/graph/constants.js';
-import { type Attributes, elementCount, toAttribute } from '../../packages/core/src/graph/value.js';
+import {
+  type Attributes,
+  elementCount,
+  toAttributes,
+} from '../../packages/core/src/graph/value.js';
 import type { Dim, Model, Node, TensorData } from '../../packages/core/src/onnx/ir.js';
 import { generator } from './compare.js';
 
@@ -30,11 +34,8 @@ export function modelWriter(seed = 3) {
       attributes: Attributes = {},
       output = `${opType}_${nodes.length}`,
     ): string {
-      const plain = Object.entries(attributes).flatMap(([name, value]) =>
-        value === undefined ? [] : [[name, toAttribute(name, value)] as const],
-      );
       const name = `node_${nodes.length}`;
-      const attributesOf = Object.fromEntries(plain);
+      const attributesOf = toAttributes(attributes);
       nodes.push({ name, opType, domain: '', inputs, outputs: [output], attributes: attributesOf });
       return output;
     },

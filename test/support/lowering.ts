@@ -1,14 +1,10 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { createBuilder, type GraphBuilder } from '../../packages/core/src/graph/builder.js';
 import { domainOf } from '../../packages/core/src/graph/dialect.js';
+import { modelOf } from '../../packages/core/src/graph/model.js';
 import { blankUnusedOutputs } from '../../packages/core/src/graph/order.js';
 import { uniform } from '../../packages/core/src/graph/random.js';
-import {
-  type Attributes,
-  type AttributeValue,
-  toAttribute,
-  type Value,
-} from '../../packages/core/src/graph/value.js';
+import { type Attributes, toAttributes, type Value } from '../../packages/core/src/graph/value.js';
 import { lower } from '../../packages/core/src/lowering/lower.js';
 import type { Provider } from '../../packages/core/src/lowering/rule.js';
 import type { DataType, Node, TensorData, TypedArray } from '../../packages/core/src/onnx/ir.js';
@@ -90,10 +86,7 @@ function emit(
   { opType, domain = domainOf(opType), attributes = {}, outputs }: LoweredNode,
   values: readonly (Value | undefined)[],
 ): void {
-  const plain = Object.entries(attributes).flatMap(([name, value]) =>
-    value === undefined ? [] : [[name, toAttribute(name, value as AttributeValue)] as const],
-  );
-  builder.emit(opType, values, Object.fromEntries(plain), {
+  builder.emit(opType, values, toAttributes(attributes), {
     domain,
     name: opType,
     outputs: outputs.map((output, i) => (output === undefined ? '' : `y${i}`)),
@@ -116,24 +109,16 @@ export async function run(
     const { type, shape } = builder.value(name);
     return { name, type, shape };
   };
-  const model = encodeModel({
-    graph: {
+  const model = encodeModel(
+    modelOf({
       name: 'lowered',
       nodes,
       inputs: fed.map(([name]) => info(name)),
       outputs: names.map(info),
       initializers,
       valueInfo: new Map(),
-    },
-    opsets: new Map([
-      ['', 21],
-      ['com.microsoft', 1],
-    ]),
-    irVersion: 10,
-    functions: [],
-    metadata: new Map(),
-    producer: 'gradware-test',
-  });
+    }),
+  );
   const session = await InferenceSession.create(model, { logSeverityLevel: 3, ...options });
   const feeds = fed.map(([name, { type, data, dims }]) => [name, toOrt(type, data, dims)] as const);
   const results = await session.run(Object.fromEntries(feeds));

@@ -1,6 +1,6 @@
 import { domainOf } from '../../packages/core/src/graph/dialect.js';
-import { type AttributeValue, toAttribute } from '../../packages/core/src/graph/value.js';
-import type { Attribute, Model, TensorData, ValueInfo } from '../../packages/core/src/onnx/ir.js';
+import { type Attributes, toAttributes } from '../../packages/core/src/graph/value.js';
+import type { Model, TensorData, ValueInfo } from '../../packages/core/src/onnx/ir.js';
 import { encodeModel } from '../../packages/core/src/onnx/model.js';
 import type { OracleNode } from './ort-training.js';
 
@@ -10,10 +10,6 @@ export function encodeNode(node: OracleNode): Uint8Array {
   const domain = node.domain ?? domainOf(opType);
   const fixed = (i: number) => constants.includes(i);
   const named = inputs.flatMap((tensor, i) => (tensor === undefined ? [] : [{ tensor, i }]));
-  const attributes = Object.entries(node.attributes ?? {}).flatMap(
-    ([name, value]): [string, Attribute][] =>
-      value === undefined ? [] : [[name, toAttribute(name, value as AttributeValue)]],
-  );
   const model: Model = {
     graph: {
       name: opType,
@@ -24,7 +20,7 @@ export function encodeNode(node: OracleNode): Uint8Array {
           domain,
           inputs: inputs.map((tensor, i) => (tensor === undefined ? '' : `x${i}`)),
           outputs: outputs.map((output, i) => (output === undefined ? '' : `y${i}`)),
-          attributes: Object.fromEntries(attributes),
+          attributes: toAttributes((node.attributes ?? {}) as Attributes),
         },
       ],
       inputs: named.filter(({ i }) => !fixed(i)).map(({ tensor, i }) => info(`x${i}`, tensor)),

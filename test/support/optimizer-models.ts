@@ -1,12 +1,5 @@
-import type { Attributes } from '../../packages/core/src/graph/value.js';
-import { toAttribute } from '../../packages/core/src/graph/value.js';
-import type {
-  Attribute,
-  Model,
-  Node,
-  TensorData,
-  ValueInfo,
-} from '../../packages/core/src/onnx/ir.js';
+import { type Attributes, toAttributes } from '../../packages/core/src/graph/value.js';
+import type { Model, Node, TensorData, ValueInfo } from '../../packages/core/src/onnx/ir.js';
 import { encodeModel } from '../../packages/core/src/onnx/model.js';
 import { loadOrtTraining, type OrtTensor, oracleTensor } from './ort-training.js';
 
@@ -23,17 +16,6 @@ type Shapes = ReadonlyMap<string, readonly number[]>;
 /** What an optimizer keeps for each weight. */
 const moments = (opType: OptimizerModel['opType']) => (opType.startsWith('Adam') ? ['m', 'v'] : []);
 
-function attributesOf(given: Attributes): Readonly<Record<string, Attribute>> {
-  return Object.fromEntries(
-    Object.entries(given).flatMap(([name, value]): [string, Attribute][] => {
-      if (value === undefined) return [];
-      if (typeof value === 'number' && !Number.isInteger(value))
-        return [[name, { type: 'float', value }]];
-      return [[name, toAttribute(name, value)]];
-    }),
-  );
-}
-
 function node(
   opType: string,
   inputs: readonly string[],
@@ -47,7 +29,7 @@ function node(
     domain: standard ? '' : 'com.microsoft',
     inputs,
     outputs,
-    attributes: attributesOf(attributes),
+    attributes: toAttributes(attributes),
   };
 }
 

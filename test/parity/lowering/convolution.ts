@@ -1,6 +1,6 @@
 import { tensorOf } from '../../../packages/core/src/graph/constants.js';
 import { transposedWindowOf, windowOf } from '../../../packages/core/src/graph/shapes/compute.js';
-import { type Attributes, toAttribute } from '../../../packages/core/src/graph/value.js';
+import { type Attributes, toAttributes } from '../../../packages/core/src/graph/value.js';
 import type { TensorData } from '../../../packages/core/src/onnx/ir.js';
 import { generator, type LoweringCase, like, type Reference } from '../../support/compare.js';
 import { convGradient } from '../../support/conv-gradient.js';
@@ -61,16 +61,8 @@ export const geometries: readonly Geometry[] = [
   },
 ];
 
-export function plain(attributes: Attributes) {
-  return Object.fromEntries(
-    Object.entries(attributes).flatMap(([name, value]) =>
-      value === undefined ? [] : [[name, toAttribute(name, value)] as const],
-    ),
-  );
-}
-
 export function windowAt({ x, w, attributes = {} }: Geometry) {
-  return windowOf(plain(attributes), x.slice(2), w.slice(2));
+  return windowOf(toAttributes(attributes), x.slice(2), w.slice(2));
 }
 
 export function inputsFor(geometry: Geometry): readonly [TensorData, TensorData, TensorData] {
@@ -173,7 +165,7 @@ const transposed = transposedGeometries.map(({ x, w, y, attributes = {} }): Lowe
   const group = Number(attributes.group ?? 1);
   const channels = (w[1] ?? 0) * group;
   const inputs = [random(x[0] ?? 0, channels, ...y), random(...x), random(...w)] as const;
-  const window = transposedWindowOf(plain(attributes), x.slice(2), w.slice(2), y);
+  const window = transposedWindowOf(toAttributes(attributes), x.slice(2), w.slice(2), y);
   return {
     opType: 'ConvTransposeGrad',
     inputs,

@@ -1,10 +1,9 @@
 import { tensorOf } from '../../../packages/core/src/graph/constants.js';
 import { windowOf } from '../../../packages/core/src/graph/shapes/compute.js';
-import type { Attributes } from '../../../packages/core/src/graph/value.js';
+import { type Attributes, toAttributes } from '../../../packages/core/src/graph/value.js';
 import type { TensorData } from '../../../packages/core/src/onnx/ir.js';
 import { generator, type LoweringCase, like, map } from '../../support/compare.js';
 import { runOracleNode } from '../../support/ort-training.js';
-import { plain } from './convolution.js';
 
 const random = generator(18);
 
@@ -38,7 +37,7 @@ const withExtras: readonly Pooling[] = [
 ];
 
 function windowAt({ x, attributes }: Pooling) {
-  return windowOf(plain(attributes), x.slice(2), attributes.kernel_shape);
+  return windowOf(toAttributes(attributes), x.slice(2), attributes.kernel_shape);
 }
 
 function pooled(pooling: Pooling): readonly number[] {
@@ -74,7 +73,7 @@ function maxPool(pooling: Pooling): LoweringCase {
     ...(storage_order === 1 ? { reference: { ...twin, outputs: ask } } : { oracle: ask }),
     note: JSON.stringify(pooling.attributes),
     before: (builder, [gradient, image]) => {
-      const made = builder.emit('MaxPool', [image], plain(pooling.attributes));
+      const made = builder.emit('MaxPool', [image], toAttributes(pooling.attributes));
       return [gradient, made[1]].filter((value) => value !== undefined);
     },
   };

@@ -1,3 +1,4 @@
+import { modelOf } from '../graph/model.js';
 import type { Attribute, Model, Node, ValueInfo } from '../onnx/ir.js';
 import type { AdamWDescription, OptimizerDescription } from './optimizer-model.js';
 
@@ -53,23 +54,13 @@ export function optimizerModel(description: OptimizerDescription): Model {
     { name: 'step', type: 'int64', shape: [1] },
     ...sequences.map((name): ValueInfo => ({ name, type: 'sequence', element: 'float32' })),
   ];
-  return {
-    graph: {
-      name: 'optimizer',
-      nodes: [...clip, node],
-      inputs,
-      // What each op infers: the web build of the runtime refuses any other declaration.
-      outputs: [{ name: 'update_completed', type: 'bool', shape: adam ? [1] : [] }],
-      initializers: new Map(),
-      valueInfo: new Map(),
-    },
-    opsets: new Map([
-      ['', 21],
-      ['com.microsoft', 1],
-    ]),
-    irVersion: 10,
-    functions: [],
-    metadata: new Map(),
-    producer: 'gradware',
-  };
+  return modelOf({
+    name: 'optimizer',
+    nodes: [...clip, node],
+    inputs,
+    // What each op infers: the web build of the runtime refuses any other declaration.
+    outputs: [{ name: 'update_completed', type: 'bool', shape: adam ? [1] : [] }],
+    initializers: new Map(),
+    valueInfo: new Map(),
+  });
 }

@@ -12,7 +12,7 @@ import {
   type PlainAttributes,
   sameShape,
   type TensorType,
-  toAttribute,
+  toAttributes,
   type Value,
 } from './value.js';
 
@@ -79,10 +79,7 @@ function splitArguments(
   const hasAttributes = typeof last === 'object' && last !== null && !isValue(last);
   const inputs = (hasAttributes ? given.slice(0, -1) : given) as readonly Operand[];
   if (!hasAttributes) return [inputs, {}];
-  const entries = Object.entries(last as Attributes).flatMap(([name, value]) =>
-    value === undefined ? [] : [[name, toAttribute(name, value)] as const],
-  );
-  return [inputs, Object.fromEntries(entries)];
+  return [inputs, toAttributes(last as Attributes)];
 }
 
 export function createBuilder(): GraphBuilder {

@@ -1,10 +1,10 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { describe, expect, test } from 'vitest';
-import type { Model, Node, TensorData, ValueInfo } from '../onnx/ir.js';
+import type { Attribute, Model, Node, TensorData, ValueInfo } from '../onnx/ir.js';
 import { encodeModel } from '../onnx/model.js';
 import { tensorOf } from './constants.js';
 import { upgradeModel } from './upgrade.js';
-import { type Attributes, elementCount, toAttribute } from './value.js';
+import { type Attributes, elementCount, toAttributes } from './value.js';
 
 interface Case {
   readonly opset: number;
@@ -24,17 +24,16 @@ const nodeOf = (op: string, inputs: string[], outputs: string[], attributes: Att
   inputs,
   outputs,
   attributes: Object.fromEntries(
-    Object.entries(attributes).flatMap(([name, value]) =>
-      value === undefined ? [] : [[name, attributeOf(name, value)] as const],
-    ),
+    Object.entries(toAttributes(attributes)).map(([name, attribute]) => [
+      name,
+      ['scales', 'value'].includes(name) ? asFloat(attribute) : attribute,
+    ]),
   ),
 });
 
-function attributeOf(name: string, value: NonNullable<Attributes[string]>) {
-  const attribute = toAttribute(name, value);
-  const floats = ['scales', 'value'].includes(name);
-  if (floats && attribute.type === 'ints') return { ...attribute, type: 'floats' as const };
-  return floats && attribute.type === 'int' ? { ...attribute, type: 'float' as const } : attribute;
+function asFloat(attribute: Attribute): Attribute {
+  if (attribute.type === 'ints') return { ...attribute, type: 'floats' };
+  return attribute.type === 'int' ? { ...attribute, type: 'float' } : attribute;
 }
 
 function modelOf({ opset, op, inputs, attributes = {}, outputs = 1 }: Case): Model {

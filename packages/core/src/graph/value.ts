@@ -16,7 +16,7 @@ export interface Value extends TensorType {
 /** What an op may be given where ONNX wants a tensor: numbers become constants of the type of the first value. */
 export type Operand = Value | number | boolean | null | undefined;
 
-/** Attributes as people write them; `toAttribute` finds the ONNX type. */
+/** Attributes as people write them; `toAttributes` finds the ONNX types. */
 export type AttributeValue =
   | number
   | boolean
@@ -57,9 +57,8 @@ const floatAttributes = new Set([
 
 const floatListAttributes = new Set(['activation_alpha', 'activation_beta', 'value_floats']);
 
-export function toAttribute(name: string, value: AttributeValue): Attribute {
-  if (typeof value === 'number')
-    return { type: floatAttributes.has(name) ? 'float' : 'int', value };
+function toAttribute(name: string, value: AttributeValue): Attribute {
+  if (typeof value === 'number') return { type: isFloat(name, value) ? 'float' : 'int', value };
   if (typeof value === 'boolean') return { type: 'int', value: value ? 1 : 0 };
   if (typeof value === 'string') return { type: 'string', value };
   if (isList(value)) {
@@ -73,11 +72,24 @@ export function toAttribute(name: string, value: AttributeValue): Attribute {
   return 'dims' in value ? { type: 'tensor', value } : { type: 'graph', value };
 }
 
+function isFloat(name: string, value: number): boolean {
+  return floatAttributes.has(name) || !Number.isInteger(value);
+}
+
 function isList(value: AttributeValue): value is readonly number[] | readonly string[] {
   return Array.isArray(value);
 }
 
+/** Attributes as nodes hold them. */
 export type PlainAttributes = Readonly<Record<string, Attribute>>;
+
+export function toAttributes(attributes: Attributes): PlainAttributes {
+  return Object.fromEntries(
+    Object.entries(attributes).flatMap(([name, value]) =>
+      value === undefined ? [] : [[name, toAttribute(name, value)] as const],
+    ),
+  );
+}
 
 /** Reads attributes with ONNX's defaults in one expression: `int(attributes, 'axis', -1)`. */
 export function int(attributes: PlainAttributes, name: string, fallback: number): number {

@@ -2,6 +2,7 @@ import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { describe, expect, test } from 'vitest';
 import { createBuilder } from '../graph/builder.js';
 import { tensorOf } from '../graph/constants.js';
+import { modelOf } from '../graph/model.js';
 import type { Value } from '../graph/value.js';
 import { encodeModel } from '../onnx/model.js';
 import {
@@ -46,21 +47,16 @@ async function evaluate(loss: Loss, { prediction, shape, target = [] }: Given) {
     },
   });
   const inputs = [predicted, ...targets];
-  const model = encodeModel({
-    graph: {
+  const model = encodeModel(
+    modelOf({
       name: 'loss',
       nodes: builder.nodes,
       inputs,
       outputs: [result],
       initializers: builder.initializers,
       valueInfo: new Map(),
-    },
-    opsets: new Map([['', 21]]),
-    irVersion: 10,
-    functions: [],
-    metadata: new Map(),
-    producer: 'test',
-  });
+    }),
+  );
   const session = await InferenceSession.create(model, { logSeverityLevel: 4 });
   const feeds = Object.fromEntries(
     inputs.map(({ name, type, shape: dims }, i) => {

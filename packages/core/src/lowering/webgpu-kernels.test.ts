@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { createBuilder } from '../graph/builder.js';
-import { toAttribute } from '../graph/value.js';
+import { toAttributes } from '../graph/value.js';
 import type { DataType, Graph, Node } from '../onnx/ir.js';
 import { nodesLeftToCpu } from './webgpu-kernels.js';
 
@@ -41,11 +41,8 @@ test('an op, a type or a form without a kernel is named', () => {
 test('nodes of nested graphs count, whether or not the node around them has a kernel', () => {
   const inner = branch(node('Constant', [], ['k']), node('Round', ['x'], ['r']));
   const other = branch(node('Abs', ['x'], ['s']));
-  const branches = {
-    then_branch: toAttribute('then_branch', inner),
-    else_branch: toAttribute('else_branch', other),
-  };
-  const body = { body: toAttribute('body', inner) };
+  const branches = toAttributes({ then_branch: inner, else_branch: other });
+  const body = toAttributes({ body: inner });
   const nodes = [node('If', ['when'], ['a'], branches), node('Scan', ['x'], ['b'], body)];
   expect(lacking(nodes, { x: 'float32', when: 'bool' })).toEqual([
     ['Round_r', 'Round'],

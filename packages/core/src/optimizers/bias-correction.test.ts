@@ -1,6 +1,7 @@
 import * as ort from 'onnxruntime-node';
 import { expect, test } from 'vitest';
 import { createBuilder } from '../graph/builder.js';
+import { modelOf } from '../graph/model.js';
 import { encodeModel } from '../onnx/model.js';
 import { biasCorrections } from './bias-correction.js';
 
@@ -13,21 +14,16 @@ test('1 - β^t is right to the last digits of float32, for every t', async () =>
   const results = biasCorrections(builder.op, count, betas);
   const bytes = [...builder.initializers.values()].reduce((sum, { data }) => sum + data.length, 0);
   const session = await ort.InferenceSession.create(
-    encodeModel({
-      graph: {
+    encodeModel(
+      modelOf({
         name: 'correction',
         nodes: builder.nodes,
         inputs: [count],
         outputs: results,
         initializers: builder.initializers,
         valueInfo: new Map(),
-      },
-      opsets: new Map([['', 21]]),
-      irVersion: 10,
-      functions: [],
-      metadata: new Map(),
-      producer: 'test',
-    }),
+      }),
+    ),
   );
   for (const t of counts) {
     const feeds = { count: new ort.Tensor('int32', Int32Array.of(t), []) };

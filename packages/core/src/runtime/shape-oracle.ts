@@ -2,7 +2,7 @@ import type { InferenceSession } from 'onnxruntime-common';
 import { GradwareError } from '../errors.js';
 import { filled } from '../graph/constants.js';
 import type { ShapeOracle } from '../graph/infer.js';
-import { irVersion, opset } from '../graph/opset.js';
+import { modelOf } from '../graph/model.js';
 import type { TensorType } from '../graph/value.js';
 import { encodeModel } from '../onnx/encode-model.js';
 import type { DataType, Graph, ValueInfo } from '../onnx/ir.js';
@@ -27,17 +27,7 @@ function refusal(cause: unknown): GradwareError {
 /** Lets a stock ONNX Runtime infer shapes: on the host's own processor, whatever the training runs on. */
 export function createShapeOracle(runtime: Runtime): ShapeOracle {
   async function open(graph: Graph): Promise<InferenceSession> {
-    const model = encodeModel({
-      graph,
-      opsets: new Map([
-        ['', opset],
-        ['com.microsoft', 1],
-      ]),
-      irVersion,
-      functions: [],
-      metadata: new Map(),
-      producer: 'gradware',
-    });
+    const model = encodeModel(modelOf(graph));
     try {
       return await runtime.InferenceSession.create(model, {
         executionProviders: [runtime.defaultProvider],

@@ -1,5 +1,5 @@
 import type { InferenceSession, Tensor } from 'onnxruntime-common';
-import { irVersion, opset } from '../graph/opset.js';
+import { modelOf } from '../graph/model.js';
 import { encodeModel } from '../onnx/encode-model.js';
 import type { DataType } from '../onnx/ir.js';
 import type { Runtime, SessionOptions } from './runtime.js';
@@ -53,8 +53,8 @@ export function createTransfer(runtime: Runtime, options: SessionOptions): Trans
 
 /** y = x, for one type and all shapes. */
 function identityModel(type: DataType): Uint8Array {
-  return encodeModel({
-    graph: {
+  return encodeModel(
+    modelOf({
       name: 'copy',
       nodes: [
         {
@@ -70,11 +70,6 @@ function identityModel(type: DataType): Uint8Array {
       outputs: [{ name: 'y', type }],
       initializers: new Map(),
       valueInfo: new Map(),
-    },
-    opsets: new Map([['', opset]]),
-    irVersion,
-    functions: [],
-    metadata: new Map(),
-    producer: 'gradware',
-  });
+    }),
+  );
 }

@@ -1,5 +1,5 @@
 import type { GraphBuilder } from '../graph/builder.js';
-import { irVersion, opset } from '../graph/opset.js';
+import { modelOf } from '../graph/model.js';
 import { blankUnusedOutputs } from '../graph/order.js';
 import type { Value } from '../graph/value.js';
 import type { Graph, Node, TensorData } from '../onnx/ir.js';
@@ -46,7 +46,7 @@ export function singleStages(
       valueInfo: new Map(),
     };
     const visits = stage.visits.map((visit) => hostStep(visit, hosts));
-    return { hosts: visits, model: modelOf(graph), inputs, outputs: stage.outputs };
+    return { hosts: visits, model: encodeModel(modelOf(graph)), inputs, outputs: stage.outputs };
   });
 }
 
@@ -94,7 +94,7 @@ export function loopStages(
   return [
     {
       hosts: [],
-      model: modelOf(loop),
+      model: encodeModel(modelOf(loop)),
       inputs: loop.inputs.map(nameOf),
       outputs: loop.outputs.map(nameOf),
     },
@@ -117,18 +117,4 @@ function initializersAmong(
     if (tensor !== undefined) found.set(name, tensor);
   }
   return found;
-}
-
-function modelOf(graph: Graph): Uint8Array {
-  return encodeModel({
-    graph,
-    opsets: new Map([
-      ['', opset],
-      ['com.microsoft', 1],
-    ]),
-    irVersion,
-    functions: [],
-    metadata: new Map(),
-    producer: 'gradware',
-  });
 }

@@ -2,6 +2,7 @@ import { MessageChannel } from 'node:worker_threads';
 import { Tensor } from 'onnxruntime-common';
 import { afterEach, expect, test } from 'vitest';
 import { GradwareError } from '../errors.js';
+import { modelOf } from '../graph/model.js';
 import { TrainingSession } from '../node.js';
 import type { Model } from '../onnx/ir.js';
 import { encodeModel } from '../onnx/model.js';
@@ -15,32 +16,25 @@ import { serveSession } from './serve.js';
 
 /** y = x w, with x [B, 2] and w [2, 1]. */
 function linearModel(): Uint8Array {
-  const model: Model = {
-    graph: {
-      name: 'linear',
-      nodes: [
-        {
-          name: 'y',
-          opType: 'MatMul',
-          domain: '',
-          inputs: ['x', 'w'],
-          outputs: ['y'],
-          attributes: {},
-        },
-      ],
-      inputs: [{ name: 'x', type: 'float32', shape: ['B', 2] }],
-      outputs: [{ name: 'y', type: 'float32', shape: ['B', 1] }],
-      initializers: new Map([
-        ['w', { type: 'float32', dims: [2, 1], data: Float32Array.of(0.5, -0.25) }],
-      ]),
-      valueInfo: new Map(),
-    },
-    opsets: new Map([['', 21]]),
-    irVersion: 10,
-    functions: [],
-    metadata: new Map(),
-    producer: 'test',
-  };
+  const model: Model = modelOf({
+    name: 'linear',
+    nodes: [
+      {
+        name: 'y',
+        opType: 'MatMul',
+        domain: '',
+        inputs: ['x', 'w'],
+        outputs: ['y'],
+        attributes: {},
+      },
+    ],
+    inputs: [{ name: 'x', type: 'float32', shape: ['B', 2] }],
+    outputs: [{ name: 'y', type: 'float32', shape: ['B', 1] }],
+    initializers: new Map([
+      ['w', { type: 'float32', dims: [2, 1], data: Float32Array.of(0.5, -0.25) }],
+    ]),
+    valueInfo: new Map(),
+  });
   return encodeModel(model);
 }
 

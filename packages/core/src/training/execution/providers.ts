@@ -1,7 +1,7 @@
 import type { Tensor } from 'onnxruntime-common';
 import { GradwareError, messageOf } from '../../errors.js';
 import { tensorOf } from '../../graph/constants.js';
-import { irVersion, opset } from '../../graph/opset.js';
+import { modelOf } from '../../graph/model.js';
 import type { Provider } from '../../lowering/rule.js';
 import { elementTypes } from '../../onnx/element-types.js';
 import { encodeModel } from '../../onnx/encode-model.js';
@@ -137,12 +137,5 @@ function doubling(type: 'float32' | 'float16') {
     initializers: new Map(),
     valueInfo: new Map(),
   };
-  return {
-    graph,
-    opsets: new Map([['', opset]]),
-    irVersion,
-    functions: [],
-    metadata: new Map(),
-    producer: 'gradware',
-  };
+  return modelOf(graph);
 }

@@ -1,5 +1,5 @@
 import { filled, numbersOf, tensorOf } from '../../graph/constants.js';
-import { type Attributes, toAttribute } from '../../graph/value.js';
+import { type Attributes, toAttributes } from '../../graph/value.js';
 import { elementTypes } from '../../onnx/element-types.js';
 import type { DataType, Node, TensorData } from '../../onnx/ir.js';
 import type { OpenDimension, Sizes } from './dimensions.js';
@@ -41,10 +41,7 @@ export function shapeWriter(
   const { byShape, byDim } = findPlaces(builders, dimensions);
 
   function emit(opType: string, inputs: readonly string[], attributes: Attributes = {}): string {
-    const entries = Object.entries(attributes).flatMap(([name, value]) =>
-      value === undefined ? [] : [[name, toAttribute(name, value)] as const],
-    );
-    const plain = Object.fromEntries(entries);
+    const plain = toAttributes(attributes);
     return once(`${opType}(${inputs}) ${JSON.stringify(plain)}`, () => {
       const name = base.fresh(`sizes/${opType}`);
       nodes.push({ name, opType, domain: '', inputs, outputs: [name], attributes: plain });
