@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest';
 import { tensorOf } from '../../packages/core/src/graph/constants.js';
-import { elementCount } from '../../packages/core/src/graph/value.js';
+import { elementCount, type Value } from '../../packages/core/src/graph/value.js';
+import type { Provider } from '../../packages/core/src/lowering/rule.js';
 import { compare, expectClose, generator, int64, like, map } from '../support/compare.js';
 import { convGradient } from '../support/conv-gradient.js';
-import { runLowered } from '../support/lowering.js';
+import { type LoweredNode, runLowered } from '../support/lowering.js';
 import { runOracleNode } from '../support/ort-training.js';
 import { type Geometry, geometries, inputsFor, windowAt } from './lowering/convolution.js';
 
@@ -60,6 +61,54 @@ test('the bounds of a differentiated Slice must be known', async () => {
     outputs: [{ type: 'float32', shape: [4] }],
   });
   await expect(node).rejects.toThrow('depend on data');
+});
+
+/** y + a·x, y and the product in either order; x from outside, or made by the graph itself. */
+function scaledSum(shape: readonly number[], provider: Provider, made = false, turned = false) {
+  const y = random(...shape);
+  const [head, tail] = [y.data as Float32Array, odd.data as Float32Array];
+  tail.forEach((value, i) => {
+    head[i * 7] = value;
+  });
+  return {
+    opType: 'Add',
+    inputs: [y, random(...shape), number(-0.37)],
+    outputs: [like(y)],
+    provider,
+    before: ({ op }, [left, x, a]) => {
+      const product = op.Mul(made ? op.Abs(x as Value) : (x as Value), a as Value);
+      return turned ? [product, left as Value] : [left as Value, product];
+    },
+  } satisfies LoweredNode;
+}
+
+// 40,001 elements: the last ones fill no register.
+test.each([
+  { shape: [40001], turned: false },
+  { shape: [256, 3, 64], turned: true },
+])('a weight times a number is added in one pass ($shape)', async ({ shape, turned }) => {
+  const given = scaledSum(shape, 'cpu', false, turned);
+  const { nodes, outputs } = await runLowered(given);
+  expect(nodes.map((node) => node.opType)).toContain('FusedConv');
+  expect(nodes.map((node) => node.opType)).not.toContain('Mul');
+  const [y, x] = given.inputs.map((tensor) => tensor.data as Float32Array);
+  const factor = Math.fround(-0.37);
+  const plain = (y as Float32Array).map((v, i) => v + Math.fround(factor * (x?.[i] ?? 0)));
+  const found = outputs[0]?.data as Float32Array;
+  const errors = plain.map((v, i) =>
+    Object.is(found[i], v) ? 0 : Math.abs((found[i] ?? nan) - v),
+  );
+  expect(outputs[0]?.dims).toEqual(shape);
+  expect(errors.every((error) => error < 2 ** -22)).toBe(true);
+});
+
+test.each([
+  ['few elements', scaledSum([1000], 'cpu')],
+  ['a product that may be overwritten', scaledSum([40000], 'cpu', true)],
+  ['another provider', scaledSum([40000], 'wasm')],
+])('%s stay a product and a sum', async (_, given) => {
+  const { nodes } = await runLowered(given);
+  expect(nodes.map((node) => node.opType).filter((op) => op !== 'Abs')).toEqual(['Mul', 'Add']);
 });
 
 test('a reduction over no axes is nothing at all', async () => {

@@ -90,7 +90,7 @@ const microsoftTraining = new Set([
 ]);
 
 /** Stock ops that live in com.microsoft and have no namesake in ai.onnx. */
-const contribOnly = new Set(['BiasGelu', 'FastGelu', 'FusedMatMul', 'QuickGelu']);
+const contribOnly = new Set(['BiasGelu', 'FastGelu', 'FusedConv', 'FusedMatMul', 'QuickGelu']);
 
 /** Ops of ai.onnx that the opset of step graphs does not have; they are always taken apart. */
 const newer = new Set(['Attention', 'RotaryEmbedding']);

@@ -168,6 +168,7 @@ export const computeShapes = {
   Gemm: gemm,
   FusedMatMul: gemm,
   Conv: conv,
+  FusedConv: conv,
   ConvTranspose: convTranspose,
   AveragePool: pool,
   LpPool: pool,

@@ -8,6 +8,7 @@ import { gru } from './gru.js';
 import { indexing } from './indexing.js';
 import { losses } from './losses.js';
 import { lstm } from './lstm.js';
+import { multiplyAdds } from './multiply-add.js';
 import { normalization } from './normalization.js';
 import { pooling } from './pooling.js';
 import { quantization } from './quantization.js';
@@ -31,6 +32,7 @@ const loweringRules: LoweringRules = {
   ...indexing,
   ...losses,
   ...lstm,
+  ...multiplyAdds,
   ...normalization,
   ...pooling,
   ...quantization,
