@@ -56,3 +56,34 @@ test('scores of many places have their classes on axis 1', async () => {
   const feeds = { x: new Tensor('float32', new Float32Array(2), [1, 2]), labels };
   expect((await evaluate(model, feeds, { labels: 'labels' })).accuracy).toBe(1 / 2);
 });
+
+test('scores of tokens have their classes on the last axis', async () => {
+  const scores = new Tensor('float32', Float32Array.of(1, 5, 3, 4, 2, 9), [1, 2, 3]);
+  const model = session(() => scores);
+  const labels = new Tensor('int64', BigInt64Array.of(1n, 0n), [1, 2]);
+  const feeds = { x: new Tensor('float32', new Float32Array(2), [1, 2]), labels };
+  expect((await evaluate(model, feeds, { labels: 'labels' })).accuracy).toBe(1 / 2);
+});
+
+test('where the classes may be on either axis, nothing is claimed', async () => {
+  const scores = new Tensor('float32', Float32Array.of(1, 5, 3, 4), [1, 2, 2]);
+  const labels = new Tensor('int64', BigInt64Array.of(1n, 0n), [1, 2]);
+  const feeds = { x: new Tensor('float32', new Float32Array(2), [1, 2]), labels };
+  const found = await evaluate(
+    session(() => scores),
+    feeds,
+    { labels: 'labels' },
+  );
+  expect(found).not.toHaveProperty('accuracy');
+});
+
+test('answers of yes or no are right on their side of the threshold', async () => {
+  const logits = new Tensor('float32', Float32Array.of(-1, 2, 0.4, -3), [2, 2]);
+  const target = new Tensor('float32', Float32Array.of(0, 1, 0, 1), [2, 2]);
+  const model = session(() => logits);
+  const feeds = { x: new Tensor('float32', new Float32Array(2), [2, 1]), labels: target };
+  const right = async (threshold: number) =>
+    (await evaluate(model, feeds, { labels: 'labels', threshold })).accuracy;
+  expect(await right(0)).toBe(2 / 4);
+  expect(await right(0.5)).toBe(3 / 4);
+});

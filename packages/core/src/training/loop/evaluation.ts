@@ -9,6 +9,9 @@ export interface EvaluationOptions {
   readonly dropLast?: boolean | undefined;
   /** The input that holds the classes. Default: the only integer input of one number an example. */
   readonly labels?: string | undefined;
+  /** For yes or no, or several of them an example: a score above it means yes (0 for logits, 0.5 for probabilities), and
+   *  a label above 0.5. The accuracy is then the share of right answers. */
+  readonly threshold?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -16,14 +19,15 @@ export interface EvaluationOptions {
 export interface Evaluation {
   /** The mean over the examples. */
   readonly loss: number;
-  /** The share of examples whose class has the highest score; for classification only. */
+  /** The share of examples whose class has the highest score, or of right answers where there is a threshold; for
+   *  classification only. */
   readonly accuracy?: number | undefined;
   readonly examples: number;
 }
 
 /** Runs the evaluation model over a whole data set ([N, ...] by input name), in its order.
- *  Where an output has scores [B, C, ...] for integer classes [B, ...], it counts how often the highest is
- *  the right one.
+ *  Where an output has scores [B, C, ...] or [B, ..., C] for integer classes [B, ...], it counts how often the highest
+ *  is the right one.
  *  @throws GradwareError ABORTED between two batches */
 export async function evaluate(
   session: Pick<TrainingSession, 'evalInputNames' | 'evalOutputNames' | 'runEvalStep'>,
@@ -49,11 +53,10 @@ export async function evaluate(
     const outputs = await session.runEvalStep(batch);
     total.loss += Number(outputs[lossName]?.data[0]) * size;
     const labels = labelName === undefined ? undefined : batch[labelName];
-    const scores = labels && findScores(outputs, lossName, labels);
-    if (labels === undefined || scores === undefined) continue;
-    const count = countRight(scores, labels);
-    total.right += count.right;
-    total.judged += count.judged;
+    const count =
+      labels === undefined ? undefined : judge(outputs, lossName, labels, options.threshold);
+    total.right += count?.right ?? 0;
+    total.judged += count?.judged ?? 0;
   }
   return {
     loss: total.loss / examples,
@@ -81,27 +84,58 @@ function onlyClasses(feeds: readonly (readonly [string, Tensor])[]): string | un
   return found.length === 1 ? found[0]?.[0] : undefined;
 }
 
-/** The only output that has one score per class for each label: [B, C] for [B], [B, C, D] for [B, D]. */
-function findScores(outputs: Feeds, lossName: string, labels: Tensor): Tensor | undefined {
+interface Judged {
+  readonly right: number;
+  readonly judged: number;
+}
+
+function judge(
+  outputs: Feeds,
+  lossName: string,
+  labels: Tensor,
+  threshold: number | undefined,
+): Judged | undefined {
+  const scores = Object.entries(outputs).flatMap(([name, tensor]) =>
+    name !== lossName && floats.has(tensor.type) ? [tensor] : [],
+  );
+  if (threshold !== undefined) {
+    const same = scores.filter(({ dims }) => `${dims}` === `${labels.dims}`);
+    return same[0] && same.length === 1 ? countAnswers(same[0], labels, threshold) : undefined;
+  }
   if (!integers.has(labels.type)) return undefined;
-  const found = Object.entries(outputs).filter(([name, { type, dims }]) => {
-    const [batch, classes = 0, ...rest] = dims;
-    const wanted = [batch, ...rest];
-    const fits =
-      wanted.length === labels.dims.length && wanted.every((n, i) => n === labels.dims[i]);
-    return name !== lossName && floats.has(type) && classes > 1 && fits;
-  });
-  return found.length === 1 ? found[0]?.[1] : undefined;
+  const found = scores.flatMap((tensor) =>
+    classAxes(tensor.dims, labels.dims).map((axis) => ({ tensor, axis })),
+  );
+  const [only] = found;
+  return only && found.length === 1 ? countRight(only.tensor, only.axis, labels) : undefined;
+}
+
+/** Where the classes may be: at axis 1, as in ONNX, or at the last, as in language models. */
+function classAxes(scores: readonly number[], labels: readonly number[]): readonly number[] {
+  return [...new Set([1, scores.length - 1])].filter(
+    (axis) =>
+      scores.length > 1 &&
+      (scores[axis] ?? 0) > 1 &&
+      `${scores.filter((_, i) => i !== axis)}` === `${labels}`,
+  );
+}
+
+function countAnswers(scores: Tensor, labels: Tensor, threshold: number): Judged {
+  const [given, wanted] = [scores.data, labels.data] as [Float32Array, Float32Array];
+  let right = 0;
+  for (let i = 0; i < given.length; i++)
+    if ((given[i] ?? 0) > threshold === Number(wanted[i]) > 0.5) right++;
+  return { right, judged: given.length };
 }
 
 /** Labels that are no class (such as an ignored -100) are not judged; of equal scores the first wins. */
-function countRight(scores: Tensor, labels: Tensor): { right: number; judged: number } {
-  const [batch = 0, classes = 0, ...rest] = scores.dims;
-  const places = rest.reduce((product, n) => product * n, 1);
+function countRight(scores: Tensor, axis: number, labels: Tensor): Judged {
+  const classes = scores.dims[axis] ?? 0;
+  const places = scores.dims.slice(axis + 1).reduce((product, n) => product * n, 1);
   const values = scores.data as Float32Array | Float64Array;
   let right = 0;
   let judged = 0;
-  for (let i = 0; i < batch * places; i++) {
+  for (let i = 0; i < labels.data.length; i++) {
     const label = Number(labels.data[i]);
     if (label < 0 || label >= classes) continue;
     const first = Math.floor(i / places) * classes * places + (i % places);
