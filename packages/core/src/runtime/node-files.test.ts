@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -32,4 +32,17 @@ test('puts no file in the place of a folder or a socket', async () => {
     /is no regular file/,
   );
   await new Promise((closed) => server.close(closed));
+});
+
+test('what a killed writer of the same file left behind is removed, later', async () => {
+  const left = (name: string) => `.${name}.65a08747-6001-4188-a351-7fd01bd09b4f.tmp`;
+  const names = [left('kept'), left('target'), `${left('target')}.txt`, '.target.tmp'];
+  for (const name of names) writeFileSync(path(name), 'half');
+  await nodeFiles.writeAtomic(path('target'), Uint8Array.of(1));
+  expect(readdirSync(folder)).toEqual(expect.arrayContaining(names));
+  const yesterday = Date.now() / 1000 - 86_400;
+  for (const name of names) utimesSync(path(name), yesterday, yesterday);
+  await nodeFiles.writeAtomic(path('target'), Uint8Array.of(1));
+  const after = readdirSync(folder);
+  expect(names.filter((name) => !after.includes(name))).toEqual([left('target')]);
 });

@@ -10,20 +10,28 @@ function pathOf(path: string | URL): string {
   return path instanceof URL ? fileURLToPath(path) : path;
 }
 
-const reasons: Readonly<Record<string, string>> = {
-  ENOENT: 'does not exist',
-  EACCES: 'may not be read or written',
-  EISDIR: 'is a folder',
-  ENOTDIR: 'is not in a folder',
-  ENOSPC: 'does not fit on the disk',
+const reasons: Readonly<Record<string, { readonly problem: string; readonly remedy: string }>> = {
+  ENOENT: { problem: 'does not exist', remedy: 'Check the path.' },
+  EACCES: { problem: 'may not be read or written', remedy: 'Check the permissions.' },
+  EROFS: { problem: 'is on a disk that cannot be written to', remedy: 'Give another path.' },
+  EISDIR: { problem: 'is a folder', remedy: 'Give the path of a file.' },
+  ENOTDIR: { problem: 'is not in a folder', remedy: 'Check the path.' },
+  ENOSPC: {
+    problem: 'does not fit on the disk',
+    remedy: 'Make room, or write elsewhere. What was written before is whole.',
+  },
 };
 
 function fail(cause: unknown, path: string, code: ErrorCode = 'FILE'): never {
   if (cause instanceof GradwareError) throw cause;
   const known = cause instanceof Error && 'code' in cause ? reasons[String(cause.code)] : undefined;
   const reason =
-    known ?? (cause instanceof Error ? `cannot be used: ${cause.message}` : 'cannot be used');
-  throw new GradwareError(code, `The file ${path} ${reason}`, { cause });
+    known?.problem ??
+    (cause instanceof Error ? `cannot be used: ${cause.message}` : 'cannot be used');
+  throw new GradwareError(code, `The file ${path} ${reason}`, {
+    ...(known && { remedy: known.remedy }),
+    cause,
+  });
 }
 
 /** Reads in pieces: fs.readFile stops at 2 GiB. */
@@ -82,9 +90,27 @@ async function writeAtomic(path: string, bytes: Uint8Array): Promise<void> {
       await file.close();
     }
     await rename(temporary, path);
+    await sweep(path);
   } catch (cause) {
     await rm(temporary, { force: true });
     fail(cause, path);
+  }
+}
+
+/** Longer than any write takes. */
+const staleAfter = 3_600_000;
+
+/** Removes what writers of this file left behind that were killed: nobody else would. */
+async function sweep(path: string): Promise<void> {
+  const folder = dirname(path);
+  const prefix = `.${basename(path)}.`;
+  const entries = await readdir(folder).catch(() => []);
+  for (const name of entries) {
+    if (!name.startsWith(prefix) || !/^[\da-f-]{36}\.tmp$/.test(name.slice(prefix.length)))
+      continue;
+    const left = join(folder, name);
+    const written = (await stat(left).catch(() => undefined))?.mtimeMs;
+    if (written !== undefined && Date.now() - written > staleAfter) await rm(left, { force: true });
   }
 }
 
