@@ -96,7 +96,9 @@ export function selectNames(
 
 function describe(parameters: readonly ParameterInfo[]): string {
   const most = 20;
-  const listed = parameters.slice(0, most).map(({ name, shape }) => `${name} [${shape}]`);
+  const listed = parameters
+    .slice(0, most)
+    .map(({ name, shape }) => (shape.length > 0 ? `${name} [${shape}]` : name));
   return parameters.length > most
     ? `${listed.join(', ')}, ... (${parameters.length})`
     : listed.join(', ');

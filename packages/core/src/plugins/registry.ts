@@ -121,7 +121,31 @@ export function liveSetting(
 ): Value {
   if (!live.has(name)) live.set(name, initial);
   const entry = live.get(name) as LiveSetting;
-  return stepScalar(builder, registry, name, 'float32', (step) => valueAt(entry.setting, step));
+  return stepScalar(builder, registry, name, 'float32', (step) => {
+    const value = valueAt(entry.setting, step);
+    if (typeof entry.setting === 'function') checkScheduled(name, value, step, entry.kind);
+    return value;
+  });
+}
+
+/** One NaN from a schedule would make NaN of every weight.
+ *  @throws GradwareError INVALID_OPTION */
+function checkScheduled(
+  name: string,
+  value: unknown,
+  step: number,
+  kind: Kind<number> | undefined,
+): void {
+  const fits =
+    kind === undefined ? typeof value === 'number' && !Number.isNaN(value) : kind.accepts(value);
+  if (fits) return;
+  throw new GradwareError(
+    'INVALID_OPTION',
+    `The schedule of ${name} gives ${value} at step ${step}`,
+    {
+      remedy: `It must give ${kind?.describe ?? 'a number'} for every step from 0 on.`,
+    },
+  );
 }
 
 export interface StateOwner {

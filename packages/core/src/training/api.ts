@@ -70,7 +70,7 @@ export interface TrainingOptions
   readonly mixedPrecision?: GradientPlugin | undefined;
   /** For a forward model: what is minimised. A name or a Loss. */
   readonly loss?: Loss | string | undefined;
-  /** For a forward model: the outputs that go to the loss. Default: the first. */
+  /** For a forward model: the outputs, or values within the graph, that go to the loss. Default: the first output. */
   readonly lossInputNames?: readonly string[] | undefined;
   /** Parameters to train, as names or globs. Default: see `inspectModel`. */
   readonly requiresGrad?: readonly string[] | undefined;

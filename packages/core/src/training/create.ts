@@ -11,7 +11,12 @@ import type { Setting } from '../schedules/schedule.js';
 import type { TrainingOptions, TrainingSession } from './api.js';
 import { type OpenDevice, openDevice } from './execution/device.js';
 import { planTraining, stateByGroup } from './execution/groups.js';
-import { checkPlugins, checkTrainingOptions, sessionOptionsOf } from './session/check-options.js';
+import {
+  checkOptimizer,
+  checkPlugins,
+  checkTrainingOptions,
+  sessionOptionsOf,
+} from './session/check-options.js';
 import { optimizerTensors } from './session/checkpointing.js';
 import { createSession } from './session/session.js';
 import { loadSource, type Trainable } from './source/load.js';
@@ -56,6 +61,9 @@ export async function createTrainingSession(
     ...(options.plugins ?? []),
   ];
   checkPlugins(plugins);
+  checkOptimizer(optimizer);
+  for (const group of options.groups ?? [])
+    if (group.optimizer !== undefined) checkOptimizer(group.optimizer, `group ${group.name}`);
   const plan = planTraining(trainableOf(source), plugins, optimizer, options.groups);
   const warnings = [
     ...source.warnings,

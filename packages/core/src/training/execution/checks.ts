@@ -117,7 +117,10 @@ export function checkLabels(
         throw new GradwareError(
           'INVALID_DATA',
           `The label ${label} is out of range: the model has ${classes} classes, 0 to ${classes - 1}`,
-          { where: `input "${input}", element ${at}` },
+          {
+            where: `input "${input}", element ${at}`,
+            remedy: labelRemedy(label, classes),
+          },
         );
       }
     };
@@ -127,4 +130,12 @@ export function checkLabels(
       for (let i = 0; i < own.length; i++)
         check((own[i] as number) * width, ((own[i] as number) + 1) * width);
   }
+}
+
+function labelRemedy(label: number, classes: number): string {
+  if (classes === 1)
+    return 'A model with one output learns yes or no with the loss bce-with-logits, and numbers with mse.';
+  if (label < 0)
+    return `Correct the label, or leave it out of the loss: cross-entropy with ignoreIndex ${label}.`;
+  return `Labels count from 0: where the data counts from 1, subtract 1; else give the model an output for each class.`;
 }

@@ -31,6 +31,14 @@ export interface ParameterAccess {
   load(buffer: Uint8Array, trainableOnly: boolean): void;
 }
 
+/** JavaScript gives anything. */
+function requireValue(name: string, value: unknown): void {
+  if (typeof value === 'object' && value !== null && 'dims' in value && 'type' in value) return;
+  throw new GradwareError('INVALID_DATA', `The value for "${name}" is no tensor`, {
+    remedy: "Give new Tensor('float32', data, dims), or { type, dims, data }.",
+  });
+}
+
 export function parameterAccess(
   runtime: Runtime,
   source: ModelSource,
@@ -106,11 +114,13 @@ export function parameterAccess(
     get,
     set(name, value) {
       const wanted = specOf(name);
+      requireValue(name, value);
       const given: TensorData = 'location' in value ? fromTensor(value) : value;
       if (given.type !== wanted.type || !sameShape(given.dims, wanted.dims))
         throw new GradwareError(
           'INVALID_DATA',
           `"${name}" is ${wanted.type}[${wanted.dims}], not ${given.type}[${given.dims}]`,
+          { remedy: 'Give a value of the type and shape of the parameter.' },
         );
       const copy = { ...given, data: given.data.slice() as typeof given.data };
       store.set(keyOf(name), toTensor(runtime.Tensor, copy));

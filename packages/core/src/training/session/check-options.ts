@@ -63,13 +63,67 @@ export function checkTrainingOptions(options: TrainingOptions): void {
       didYouMean(key, [...names, ...Object.keys(ofRuntime)], `There are ${names.join(', ')}.`),
     );
   }
-  const { plugins, seed = 0, learningRate, mixedPrecision } = options;
+  const { seed = 0, learningRate, mixedPrecision } = options;
+  for (const key of Object.keys(lists) as readonly ListOption[]) checkList(key, options[key]);
   if (!Number.isInteger(seed) || seed < 0 || seed > 0xffffffff)
     refuse(`The seed must be a whole number from 0 to 2^32 - 1, not ${seed}`, 'Give another.');
-  if (plugins !== undefined && !Array.isArray(plugins))
-    refuse('The plugins must be a list', 'Give plugins: [ ... ], in the order of the chain.');
   if (mixedPrecision !== undefined) checkMixedPrecision(mixedPrecision);
   if (learningRate !== undefined) checkLearningRate(learningRate);
+}
+
+type ListOption =
+  | 'executionProviders'
+  | 'plugins'
+  | 'groups'
+  | 'requiresGrad'
+  | 'frozenParams'
+  | 'lossInputNames'
+  | 'straightThrough'
+  | 'additionalOutputNames';
+
+/** Options that take several, and what one of them looks like. */
+const lists: Readonly<Record<ListOption, string>> = {
+  executionProviders: "'cpu'",
+  plugins: 'normClip()',
+  groups: "{ name: 'head', match: 'head.*' }",
+  requiresGrad: "'head.*'",
+  frozenParams: "'stem.*'",
+  lossInputNames: "'scores'",
+  straightThrough: "'Round'",
+  additionalOutputNames: "'scores'",
+};
+
+function checkList(key: ListOption, value: unknown): void {
+  if (value === undefined || Array.isArray(value)) return;
+  refuse(`${key} must be a list, not ${show(value)}`, `Give ${key}: [${lists[key]}].`);
+}
+
+/** Optimizers come from options, groups, containers and foreign packages.
+ *  @throws GradwareError INVALID_OPTION for what is none */
+export function checkOptimizer(optimizer: unknown, where = 'TrainingSession.create'): void {
+  if (isObject(optimizer) && typeof optimizer.update === 'function') return;
+  throw new GradwareError(
+    'INVALID_OPTION',
+    typeof optimizer === 'function'
+      ? 'The optimizer given makes optimizers, and is none'
+      : `The optimizer is ${show(optimizer)}`,
+    {
+      where,
+      remedy:
+        'Call a factory: optimizer: adamw({ weightDecay: 0.01 }), with adamw, adam or sgd from @gradware/core.',
+    },
+  );
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
+}
+
+/** A value as it was written. */
+function show(value: unknown): string {
+  if (typeof value === 'function') return 'a function';
+  if (isObject(value)) return 'an object of another kind';
+  return typeof value === 'string' ? JSON.stringify(value) : String(value);
 }
 
 /** Without a scaled loss, most gradients of float16 are zero. */
@@ -111,7 +165,7 @@ function checkLearningRate(rate: Setting): void {
     typeof rate === 'function' || (typeof rate === 'number' && rate >= 0 && rate < Infinity);
   if (!valid)
     refuse(
-      `The learning rate must be a number >= 0 or a schedule, not ${rate}`,
+      `The learning rate must be a number >= 0 or a schedule, not ${show(rate)}`,
       'Give a number such as 1e-3, or a function of the step.',
     );
 }

@@ -104,12 +104,12 @@ export function checkpointing(
 
   function restore(state: TrainingState, file: string): void {
     for (const [name, { type, dims }] of source.parameters) {
-      const key = `${source.statistics.includes(name) ? 'statistic' : 'parameter'}/${name}`;
-      const tensor = state.tensors.get(key);
-      if (tensor === undefined) refuse(`The checkpoint has no ${key}`, file);
+      const kind = source.statistics.includes(name) ? 'statistic' : 'parameter';
+      const tensor = state.tensors.get(`${kind}/${name}`);
+      if (tensor === undefined) refuse(`The checkpoint has no ${kind} "${name}"`, file);
       else if (tensor.type !== type || `${tensor.dims}` !== `${dims}`)
         refuse(
-          `The checkpoint has ${tensor.type}[${tensor.dims}] for ${key}, the model ${type}[${dims}]`,
+          `The checkpoint has ${tensor.type}[${tensor.dims}] for the ${kind} "${name}", the model ${type}[${dims}]`,
           file,
         );
     }

@@ -28,8 +28,8 @@ export function stackBatches(runtime: Runtime, batches: readonly Feeds[]): Feeds
   );
 }
 
-/** @throws GradwareError INVALID_DATA for data sets of different lengths, rows that do not exist, or steps of
- *  different sizes */
+/** @throws GradwareError INVALID_DATA for data sets of different lengths, steps without rows, or rows that do not
+ *  exist */
 export function checkRows({ data, rows }: Rows): void {
   const lengths = Object.entries(data).map(([name, { dims }]) => [name, dims[0] ?? 0] as const);
   const length = lengths[0]?.[1] ?? 0;
@@ -40,21 +40,18 @@ export function checkRows({ data, rows }: Rows): void {
       `The input "${other[0]}" has ${other[1]} examples, and "${lengths[0]?.[0]}" has ${length}`,
       { remedy: 'Give data sets in which row i of each belongs to the same example.' },
     );
-  const size = rows[0]?.length ?? 0;
   rows.forEach((own, k) => {
-    if (own.length !== size)
-      throw new GradwareError(
-        'INVALID_DATA',
-        `Step ${k} has ${own.length} rows, the first has ${size}`,
-        {
-          remedy: 'Give steps of one size; run a partial batch apart.',
-        },
-      );
-    for (let i = 0; i < size; i++) {
+    if (own.length === 0)
+      throw new GradwareError('INVALID_DATA', 'A step takes no rows', {
+        where: `step ${k}`,
+        remedy: 'Leave empty batches out.',
+      });
+    for (let i = 0; i < own.length; i++) {
       const row = own[i] as number;
       if (!Number.isInteger(row) || row < 0 || row >= length)
         throw new GradwareError('INVALID_DATA', `The data has no row ${row}: it has ${length}`, {
           where: `step ${k}`,
+          remedy: 'Rows are whole numbers from 0.',
         });
     }
   });

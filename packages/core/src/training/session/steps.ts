@@ -38,7 +38,7 @@ export function createSteps({ runtime, source, progress, run, loops }: StepParts
       name === undefined ? Number.NaN : Number(result.values[name]?.data[0]);
     const loss = number(program.loss);
     const dropped = program.dropped !== undefined && number(program.dropped) !== 0;
-    if (!Number.isFinite(loss) && !dropped) refuseDivergence(progress.read().step, loss);
+    if (!Number.isFinite(loss) && !dropped) refuseDivergence(progress.read().step, loss, feeds);
     progress.advance(1);
     refuseStopped(ran, progress.read().step);
     const metrics: Record<string, number> = { ...result.hostMetrics };
@@ -73,7 +73,9 @@ export function createSteps({ runtime, source, progress, run, loops }: StepParts
     const bad = losses.findIndex((loss, i) => !Number.isFinite(loss) && !dropped[i]);
     if (bad >= 0) {
       progress.advance(bad);
-      refuseDivergence(progress.read().step, losses[bad] ?? Number.NaN);
+      const [step, loss] = [progress.read().step, losses[bad] ?? Number.NaN];
+      if (isRows(given)) refuseDivergence(step, loss, given.data, given.rows[bad]);
+      else refuseDivergence(step, loss, given[bad]);
     }
     // A plugin that ends training leaves fewer rows than steps were asked for.
     progress.advance(losses.length);
@@ -117,7 +119,7 @@ export function createSteps({ runtime, source, progress, run, loops }: StepParts
     async many(given, signal) {
       if (isRows(given)) checkRows(given);
       const results: StepsResult[] = [];
-      for (const chunk of isRows(given) ? [given] : chunksOfOneShape(given)) {
+      for (const chunk of chunksOfOneShape(given, signal === undefined ? Infinity : mostDeaf)) {
         signal?.throwIfAborted();
         results.push(await (loops() ? looped(chunk, signal) : oneByOne(chunk, signal)));
       }
@@ -126,19 +128,42 @@ export function createSteps({ runtime, source, progress, run, loops }: StepParts
   };
 }
 
+/** Steps in one run where somebody may ask to stop: a run cannot be interrupted. */
+const mostDeaf = 256;
+
 /** Batches of one shape in a row share a run. */
-function chunksOfOneShape(batches: readonly Feeds[]): readonly (readonly Feeds[])[] {
-  const chunks: Feeds[][] = [];
-  let last = '';
-  for (const batch of batches) {
-    const shape = Object.entries(batch)
+function chunksOfOneShape(
+  given: readonly Feeds[] | Rows,
+  most: number,
+): readonly (readonly Feeds[] | Rows)[] {
+  if (isRows(given))
+    return runsOf(given.rows, ({ length }) => `${length}`, most).map((rows) => ({
+      ...given,
+      rows,
+    }));
+  const shapeOf = (batch: Feeds) =>
+    Object.entries(batch)
       .map(([name, { type, dims }]) => `${name} ${type}[${dims}]`)
       .join();
-    if (shape === last) chunks.at(-1)?.push(batch);
-    else chunks.push([batch]);
-    last = shape;
+  return runsOf(given, shapeOf, most);
+}
+
+/** Cuts a list where the key changes, and after so many. */
+function runsOf<T>(
+  items: readonly T[],
+  keyOf: (item: T) => string,
+  most: number,
+): readonly (readonly T[])[] {
+  const runs: T[][] = [];
+  let last: string | undefined;
+  for (const item of items) {
+    const key = keyOf(item);
+    const open = runs.at(-1);
+    if (open !== undefined && key === last && open.length < most) open.push(item);
+    else runs.push([item]);
+    last = key;
   }
-  return chunks;
+  return runs;
 }
 
 function joined(results: readonly StepsResult[]): StepsResult {

@@ -1,9 +1,10 @@
 import { GradwareError } from '../../errors.js';
 import type { GraphBuilder } from '../../graph/builder.js';
 import { addTyped, inferTypes, type ShapeOracle } from '../../graph/infer.js';
-import { elementCount, type Value } from '../../graph/value.js';
+import { elementCount, sameShape, type Value } from '../../graph/value.js';
 import type { Loss, LossContext } from '../../losses/loss.js';
 import type { Graph, Node, TensorData } from '../../onnx/ir.js';
+import { didYouMean } from '../../options/nearest.js';
 import { frozen, isBatchNorm } from './batch-norm.js';
 import type { ParameterChoice } from './trainable.js';
 
@@ -61,7 +62,8 @@ export async function layForward(
     target: (name, type, shape) => {
       const known = builder.values.get(name);
       if (known !== undefined) return known;
-      const value = declareTarget(builder, own.get(name), { name, type, shape }, file);
+      const wanted = { name, type, shape };
+      const value = declareTarget(builder, own.get(name), wanted, context.predictions, file);
       targets.push(value);
       return value;
     },
@@ -109,19 +111,20 @@ function without(
   return new Map([...initializers].filter(([name]) => !removed.has(name)));
 }
 
-/** The outputs that go to the loss: the first, unless others are named.
- *  @throws GradwareError INVALID_OPTION for what is no output */
+/** What goes to the loss: the first output, unless others, or values within the graph, are named.
+ *  @throws GradwareError INVALID_OPTION for what the model does not compute */
 export function predictionNames(
   graph: Graph,
   wanted: readonly string[] | undefined,
   file: string,
 ): readonly string[] {
   const outputs = graph.outputs.map(({ name }) => name);
+  const computed = new Set([...outputs, ...graph.nodes.flatMap((node) => node.outputs)]);
   for (const name of wanted ?? [])
-    if (!outputs.includes(name))
+    if (!computed.has(name) || name === '')
       throw new GradwareError('INVALID_OPTION', `The model has no output "${name}" for the loss`, {
         where: file,
-        remedy: `Its outputs are ${outputs.join(', ')}.`,
+        remedy: didYouMean(name, outputs, `Its outputs are ${outputs.join(', ')}.`),
       });
   const first = outputs[0];
   return wanted ?? (first === undefined ? [] : [first]);
@@ -142,15 +145,24 @@ function declareTarget(
   builder: GraphBuilder,
   fed: Value | undefined,
   wanted: Value,
+  predictions: readonly Value[],
   file: string,
 ): Value {
   if (fed !== undefined && (fed.type !== wanted.type || `${fed.shape}` !== `${wanted.shape}`))
     throw new GradwareError(
       'INVALID_DATA',
       `The loss wants ${wanted.type}[${wanted.shape}] as "${wanted.name}", not ${fed.type}[${fed.shape}]`,
-      { where: file },
+      { where: file, remedy: targetRemedy(fed, wanted, predictions) },
     );
   return builder.declare(wanted);
+}
+
+function targetRemedy(fed: Value, wanted: Value, predictions: readonly Value[]): string {
+  const given = predictions.map(({ name, shape }) => `"${name}" is [${shape}]`).join(', ');
+  const classesLast = predictions.some(({ shape }) => sameShape(shape.slice(0, -1), fed.shape));
+  if (wanted.type.startsWith('int') && fed.shape.length > 1 && classesLast)
+    return `The prediction ${given}: where its last axis is that of the classes, say so, crossEntropy({ axis: -1 }) or --loss cross-entropy:axis=-1.`;
+  return `It goes with the prediction: ${given}. Give it that many values, or choose another loss.`;
 }
 
 /** The loss is an output of its own, under a name that says what it is. */

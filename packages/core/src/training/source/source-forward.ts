@@ -21,6 +21,7 @@ import {
 } from './forward-graph.js';
 import { shortest } from './graph-form.js';
 import { requireKnownOps } from './known-ops.js';
+import { lossWarnings } from './loss-warnings.js';
 import type { EvaluationModel, ModelSource } from './source.js';
 import { chooseParameters, evaluationExportWarnings, type ParameterChoice } from './trainable.js';
 
@@ -105,7 +106,10 @@ export async function forwardSource(
     optimizerState: undefined,
     nominal: false,
     defaultLearningRate: undefined,
-    warnings: evaluationExportWarnings(original, given.batchNorm),
+    warnings: [
+      ...evaluationExportWarnings(original, given.batchNorm),
+      ...lossWarnings(loss.name, original, predictions),
+    ],
     async build(values, form = shortest) {
       const laid = await lay(values, training);
       const { builder } = laid;
