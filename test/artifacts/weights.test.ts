@@ -166,6 +166,7 @@ test.runIf(python !== undefined)("Python's safetensors library reads what we wri
     };
     expect(found.metadata).toEqual({ format: 'pt' });
     const { tensors } = decodeSafetensors(bytes);
+    expect(Object.keys(found.tensors).sort()).toEqual([...tensors.keys()].sort());
     const names = { float32: 'F32', float16: 'F16', bfloat16: 'BF16', float64: 'F64' };
     for (const [name, { dims, data }] of tensors) {
       expect(found.tensors[name]).toEqual([names[type], dims]);

@@ -96,6 +96,7 @@ test.each(
     const builder = await inferTypes(given, inputs, createShapeOracle(nodeRuntime));
     const apart = { ...given, nodes: builder.nodes, initializers: builder.initializers };
     const [ours, theirs] = [await run(apart, feeds), await run(stock, feeds)];
+    expect(ours).toHaveLength(names.length);
     for (const [i, tensor] of ours.entries()) {
       expect(tensor.dims).toEqual(theirs[i]?.dims);
       expect(relativeDistance(tensor, theirs[i] as TensorData)).toBeLessThan(1e-5);

@@ -62,6 +62,7 @@ describe.each(names)('%s', (name) => {
     const session = await open();
     const batches = Array.from(wanted, (_, step) => batchOf(own, step % 4, type));
     const { losses } = await session.steps(batches);
+    expect(losses).toHaveLength(wanted.length);
     for (const [i, loss] of losses.entries())
       expect(Math.abs(loss - (wanted[i] ?? 0)), `step ${i}`).toBeLessThan(1e-3);
     for (const [key, { data }] of below(own, 'statistics')) {
