@@ -184,6 +184,12 @@ const cases: readonly Case[] = [
   },
   ...['resnet', 'char-lstm', 'bi-gru', 'decoder', 'vit', 'mobilenet', 'unet'].map(goldenCase),
   {
+    title: 'branches of one value, and a vector',
+    model: models.branches(),
+    options: {},
+    batches: sizes.map(() => ({ x: numbers(6, 3, 8, 8), labels: labels(6, 4) })),
+  },
+  {
     title: 'convolution, batch norm and pooling',
     model: models.convolutional(),
     options: {},

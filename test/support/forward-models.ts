@@ -146,4 +146,18 @@ function recurrent(time: Dim = 5): Model {
   return model(['batch', time, 5], ['batch', 4]);
 }
 
-export const models = { mlp, transformer, convolutional, recurrent };
+/** Two branches from one value, an average pooling the one, and a score from a transposed matrix and a vector. */
+function branches(): Model {
+  const { weight, add, model } = modelWriter();
+  const conv = add('Conv', ['x', weight('conv.w', [6, 3, 2, 2])]);
+  const active = add('Relu', [conv]);
+  const mean = add('AveragePool', [active], { kernel_shape: [2, 2], strides: [2, 2] });
+  const other = add('Conv', [active, weight('other.w', [6, 6, 2, 2])], { strides: [2, 2] });
+  const rows = add('Flatten', [add('GlobalAveragePool', [add('Add', [mean, other])])]);
+  const scores = add('MatMul', [rows, weight('out.w', [6, 4])]);
+  const turned = add('Transpose', [weight('basis', [6, 4])], { perm: [1, 0] });
+  add('Add', [scores, add('MatMul', [turned, weight('query', [6])])], {}, 'y');
+  return model([6, 3, 8, 8], [6, 4]);
+}
+
+export const models = { branches, mlp, transformer, convolutional, recurrent };

@@ -132,7 +132,7 @@ export function differentiate(
   const seed = builder.initializer(`${loss.name}_grad`, filled(loss.type, loss.shape, 1));
   const mark = builder.nodes.length;
   const scans = createScanGradients(builder, straightThrough);
-  const { gradientOf, contributions } = propagate({
+  const { gradientOf, contributions, parts } = propagate({
     builder,
     sorted,
     active,
@@ -153,7 +153,7 @@ export function differentiate(
   const totals = [...contributions].flatMap(([name, [total]]) =>
     total === undefined ? [] : ([[name, total]] as const),
   );
-  const named = tidy(builder, mark, new Map(totals), gradients);
+  const named = tidy(builder, mark, new Map(totals), parts, gradients);
   scans.extend();
   return { seed, gradients: named };
 }

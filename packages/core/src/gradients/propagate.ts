@@ -66,6 +66,8 @@ export interface Propagation {
 export interface Propagated {
   /** The parts that the gradient of a value is the sum of. */
   readonly contributions: ReadonlyMap<string, readonly Value[]>;
+  /** Whose gradient a summand is part of, by its name. */
+  readonly parts: ReadonlyMap<string, string>;
   /** Their sum; undefined where no gradient arrives. */
   gradientOf(name: string): Value | undefined;
 }
@@ -75,14 +77,15 @@ export function propagate(given: Propagation): Propagated {
   const { builder, sorted, active, straightThrough, scan } = given;
   const { op } = builder;
   const contributions = new Map(given.contributions);
+  const parts = new Map<string, string>();
 
   function gradientOf(name: string): Value | undefined {
-    const parts = contributions.get(name);
-    if (parts === undefined) return undefined;
-    const [first, second] = parts;
+    const summands = contributions.get(name);
+    if (summands === undefined) return undefined;
+    const [first, second] = summands;
     if (first === undefined || second === undefined) return first;
     const total = builder.scoped(`AccumulateGrad_${name}`, () => {
-      const [only, ...others] = mergeProducts(builder, parts) ?? parts;
+      const [only, ...others] = mergeProducts(builder, summands) ?? summands;
       return others.length === 0 ? (only as Value) : op.Sum(only, ...others);
     });
     contributions.set(name, [total]);
@@ -92,6 +95,7 @@ export function propagate(given: Propagation): Propagated {
   function contribute(node: Node, name: string, gradient: Value | null | undefined): void {
     if (gradient === null || gradient === undefined || !active.has(name)) return;
     checkShape(node, builder.value(name), gradient);
+    if (!parts.has(gradient.name)) parts.set(gradient.name, name);
     contributions.set(name, [...(contributions.get(name) ?? []), gradient]);
   }
 
@@ -111,7 +115,7 @@ export function propagate(given: Propagation): Propagated {
       }
     });
   }
-  return { contributions, gradientOf };
+  return { contributions, parts, gradientOf };
 }
 
 function backward(
