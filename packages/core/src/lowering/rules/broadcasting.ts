@@ -2,6 +2,7 @@ import { GradwareError } from '../../errors.js';
 import type { Op } from '../../graph/builder.js';
 import { reducedAxes } from '../../graph/shapes/training.js';
 import { float, int, type Value } from '../../graph/value.js';
+import { isTimesVector, timesVector } from '../../graph/vector-products.js';
 import { type LoweringContext, lowerings } from '../rule.js';
 
 /** The axes that either operand's gradient is summed over. */
@@ -63,9 +64,12 @@ export const broadcasting = lowerings({
       needed(1) ? op.sumTo(b, op.Neg(op.Div(op.Mul(da, a), b))) : undefined,
     ];
   },
+  // A transposition that ONNX Runtime fuses into the product of matrices and a vector is lost.
+  MatMul: ({ op, x: [a, b] }) => (isTimesVector(a, b) ? timesVector(op, a, b) : undefined),
   // Stock CPU kernels have it, except for the transposition of batch axes.
   FusedMatMul: (context) => {
-    const { provider, attributes } = context;
+    const { provider, attributes, x } = context;
+    if (isTimesVector(x[0], x[1])) return fusedMatMul(context);
     const batch = ['transBatchA', 'transBatchB'].some((name) => int(attributes, name, 0) === 1);
     return provider === 'webgpu' || batch ? fusedMatMul(context) : undefined;
   },

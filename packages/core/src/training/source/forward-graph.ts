@@ -2,6 +2,7 @@ import { GradwareError } from '../../errors.js';
 import type { GraphBuilder } from '../../graph/builder.js';
 import { addTyped, inferTypes, type ShapeOracle } from '../../graph/infer.js';
 import { elementCount, sameShape, type Value } from '../../graph/value.js';
+import { avoidVectorProducts } from '../../graph/vector-products.js';
 import type { Loss, LossContext } from '../../losses/loss.js';
 import type { Graph, Node, TensorData } from '../../onnx/ir.js';
 import { didYouMean } from '../../options/nearest.js';
@@ -74,6 +75,7 @@ export async function layForward(
     await addTyped(builder, added.nodes, oracle);
   }
   const total = builder.scoped('loss', () => loss.build(context));
+  avoidVectorProducts(builder);
   return {
     builder,
     targets,
