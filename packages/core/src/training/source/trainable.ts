@@ -32,6 +32,19 @@ const notWeights: Readonly<Record<string, Readonly<Record<number, string>>>> = {
   Where: { 0: 'a condition' },
 };
 
+/** Inputs that are weights even where they are a single number, as the bias of a last layer with one output. */
+const alwaysWeights: Readonly<Record<string, readonly number[]>> = {
+  BatchNormalization: [1, 2],
+  Conv: [1, 2],
+  ConvTranspose: [1, 2],
+  Gemm: [0, 1, 2],
+  GroupNormalization: [1, 2],
+  InstanceNormalization: [1, 2],
+  LayerNormalization: [1, 2],
+  MatMul: [0, 1],
+  PRelu: [1],
+};
+
 function roleOf(node: Node, i: number): string | undefined {
   return notWeights[node.opType]?.[i];
 }
@@ -58,8 +71,9 @@ function reachable(
   return found;
 }
 
-/** Decides what trains: floating-point initializers of more than one element that the loss reaches, but for running
- *  statistics and what is only a bound, an exponent or a shape. Names and globs override that.
+/** Decides what trains: floating-point initializers that the loss reaches, but for running statistics, what is only a
+ *  bound, an exponent or a shape, and single numbers that are neither weights nor biases of a layer. Names and globs
+ *  override that.
  *  @throws GradwareError UNKNOWN_PARAMETER for a pattern that matches nothing */
 export function chooseParameters(
   graph: Graph,
@@ -74,6 +88,13 @@ export function chooseParameters(
     node.inputs.forEach((name, i) => {
       if (graph.initializers.has(name)) uses.set(name, [...(uses.get(name) ?? []), { node, i }]);
     });
+  const products = new Set(
+    graph.nodes.flatMap(({ opType, outputs }) => (opType === 'MatMul' ? outputs : [])),
+  );
+  /** Whether a use is that of a weight, or of the bias of a product. */
+  const isWeight = ({ node, i }: { readonly node: Node; readonly i: number }) =>
+    alwaysWeights[node.opType]?.includes(i) ||
+    (node.opType === 'Add' && products.has(node.inputs[1 - i] ?? ''));
   const candidates = [...graph.initializers].filter(([, { type }]) => floats.has(type));
   const names = candidates.map(([name]) => name);
   const wanted =
@@ -81,22 +102,24 @@ export function chooseParameters(
   const unwanted =
     frozenParams && new Set(selectNames(names, frozenParams, undefined, 'frozenParams'));
 
-  function choose(name: string, size: number): readonly [boolean, string] {
+  function choose(name: string, shape: readonly number[]): readonly [boolean, string] {
     if (unwanted?.has(name)) return [false, 'frozen by frozenParams'];
     if (wanted !== undefined)
       return wanted.has(name)
         ? [true, 'named by requiresGrad']
         : [false, 'not named by requiresGrad'];
-    const roles = (uses.get(name) ?? []).map(({ node, i }) => roleOf(node, i));
+    const own = uses.get(name) ?? [];
+    const roles = own.map(({ node, i }) => roleOf(node, i));
     if (roles.length > 0 && roles.every((role) => role !== undefined))
       return [false, `used as ${roles[0]}`];
     if (!reached.has(name)) return [false, notReached];
-    if (size <= 1) return [false, 'a single number'];
+    const single = elementCount(shape) <= 1;
+    if (single && (shape.length === 0 || !own.some(isWeight))) return [false, 'a single number'];
     return [true, 'a weight that the loss depends on'];
   }
 
   return candidates.map(([name, { type, dims }]) => {
-    const [trains, why] = choose(name, elementCount(dims));
+    const [trains, why] = choose(name, dims);
     return { name, type, shape: dims, trains, why };
   });
 }
