@@ -54,19 +54,25 @@ describe.skipIf(noChromium !== undefined)(
   `the web entry${noChromium ? `: ${noChromium}` : ''}`,
   () => {
     const folder = mkdtempSync(join(tmpdir(), 'gradware-web-'));
-    const [cdn, bundled] = [join(folder, 'cdn'), join(folder, 'vite')];
+    const [cdn, bundled, threads] = ['cdn', 'vite', 'threads'].map((name) =>
+      join(folder, name),
+    ) as [string, string, string];
     let browser: Browser;
     let isolated: Served;
     let plain: Served;
 
     beforeAll(async () => {
       await buildCdn(cdn);
-      await build({
-        ...{ root: join(example, 'vite'), base: './', configFile: false, logLevel: 'error' },
-        worker: { format: 'es' },
-        build: { outDir: bundled, emptyOutDir: true, target: 'es2022' },
-      });
-      const folders = { cdn, ort, digits, bundled, example };
+      for (const [root, outDir] of [
+        ['vite', bundled],
+        ['threads', threads],
+      ] as const)
+        await build({
+          ...{ root: join(example, root), base: './', configFile: false, logLevel: 'error' },
+          worker: { format: 'es' },
+          build: { outDir, emptyOutDir: true, target: 'es2022' },
+        });
+      const folders = { cdn, ort, digits, bundled, threads, example };
       isolated = await serve(folders, { isolated: true });
       plain = await serve(folders);
       browser = await launch();
@@ -113,6 +119,64 @@ describe.skipIf(noChromium !== undefined)(
       },
       180_000,
     );
+
+    interface Threaded {
+      readonly threads?: number;
+      readonly description?: string;
+      readonly losses?: readonly number[];
+      readonly error?: string;
+      readonly workers: readonly string[];
+    }
+
+    /** Two steps on the page's own thread, in a browser that says it has eight cores. */
+    async function stepOnPage(
+      { url }: Served,
+      options: { readonly threads?: number; readonly paths?: boolean },
+    ): Promise<Threaded> {
+      const page = await browser.newPage();
+      const session = await page.context().newCDPSession(page);
+      await session.send('Emulation.setHardwareConcurrencyOverride', { hardwareConcurrency: 8 });
+      const workers: string[] = [];
+      page.on('worker', (worker) => workers.push(worker.url()));
+      await page.goto(`${url}threads/`);
+      await page.waitForFunction('globalThis.start !== undefined');
+      const given = { ...options, model: new URL('/digits/cnn.onnx', url).href };
+      const told = (await page.evaluate(`start(${JSON.stringify(given)})`)) as Threaded;
+      await page.close();
+      return { ...told, workers };
+    }
+
+    test('an isolated page uses threads, and says how many', async () => {
+      const told = await stepOnPage(isolated, { threads: 2, paths: true });
+      expect(told).toMatchObject({ threads: 2, description: 'wasm, 2 threads' });
+      expect(told.losses).toHaveLength(2);
+      // The other one is the page itself.
+      expect(told.workers).toEqual([expect.stringMatching(/ort-wasm-simd-threaded.*\.mjs$/)]);
+      const { losses = [] } = await stepOnPage(plain, { threads: 2, paths: true });
+      losses.forEach((loss, i) => {
+        expect(Math.abs(loss - (told.losses?.[i] ?? Number.NaN))).toBeLessThan(1e-5);
+      });
+    }, 60_000);
+
+    test('a page that is not isolated has one thread, and says why', async () => {
+      const told = await stepOnPage(plain, { threads: 2, paths: true });
+      expect(told.threads).toBe(1);
+      expect(told.description).toMatch(/^wasm, 1 thread: the page is not cross-origin isolated/);
+      expect(told.workers).toEqual([]);
+      expect(told.losses).toHaveLength(2);
+    }, 60_000);
+
+    test('where threads cannot start from the file of the page, none do, and it says so', async () => {
+      const told = await stepOnPage(isolated, {});
+      expect(told.description).toMatch(
+        /^wasm, 1 thread: ONNX Runtime is in one file with the page/,
+      );
+      expect(told.losses).toHaveLength(2);
+      expect(told.workers).toEqual([]);
+      // Asked for in spite of that, they are an error that says what to do, not a page that waits for ever.
+      const { error } = await stepOnPage(isolated, { threads: 2 });
+      expect(error).toMatch(/threads of ONNX Runtime did not start.*env\.wasm\.wasmPaths/);
+    }, 60_000);
 
     test('what a page loads to train is less than 150 kB, compressed, without ONNX Runtime', async () => {
       const entry = join(folder, 'page.js');

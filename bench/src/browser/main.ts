@@ -8,6 +8,7 @@ Milliseconds per training step in a headless Chromium (CHROMIUM_PATH, default /u
 jax-js, as Markdown tables.
 
   --gpu             webgpu as well: slow where it is emulated
+  --only-gpu        webgpu alone
   --steps <K>       steps of one turn (default 20)
   --rounds <n>      turns of each contender (default 8)
   --threads <n>     threads of each contender (default: the cores)
@@ -16,6 +17,7 @@ jax-js, as Markdown tables.
 const { values } = parseArgs({
   options: {
     gpu: { type: 'boolean', default: false },
+    'only-gpu': { type: 'boolean', default: false },
     steps: { type: 'string', default: '20' },
     rounds: { type: 'string', default: '8' },
     threads: { type: 'string', default: String(availableParallelism()) },
@@ -42,7 +44,10 @@ const schedule = {
   pause: 80,
 };
 try {
-  const report = await browserBenchmark(schedule, wholeNumber('threads'), { gpu: values.gpu });
+  const report = await browserBenchmark(schedule, wholeNumber('threads'), {
+    processor: !values['only-gpu'],
+    gpu: values.gpu || values['only-gpu'],
+  });
   process.stdout.write(report);
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);

@@ -14,13 +14,13 @@ const fewer = { rounds: 5, steps: 4, warmup: 1 } as const;
 export async function browserBenchmark(
   schedule: Schedule,
   threads: number,
-  { gpu }: { readonly gpu: boolean },
+  { processor, gpu }: { readonly processor: boolean; readonly gpu: boolean },
 ): Promise<string> {
   const browser = await openBrowser();
   if (typeof browser === 'string') throw new Error(browser);
   try {
     const sections: BrowserSection[] = [];
-    for (const workload of [mlp, cnn])
+    for (const workload of processor ? [mlp, cnn] : [])
       sections.push(await compare(browser, workload, onProcessor, schedule, threads));
     for (const workload of gpu ? [mlp, cnn] : [])
       sections.push(await compare(browser, workload, onGpu, { ...schedule, ...fewer }, threads));

@@ -34,7 +34,7 @@ export const onProcessor: Match = {
 export const onGpu: Match = {
   name: 'webgpu',
   ours: 'gradware webgpu',
-  others: ['TensorFlow.js webgpu', 'jax-js webgpu'],
+  others: ['TensorFlow.js webgpu', 'TensorFlow.js webgl', 'jax-js webgpu'],
   wanted: [{ who: 'TensorFlow.js' }, { who: 'jax-js' }],
 };
 

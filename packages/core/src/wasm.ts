@@ -15,8 +15,7 @@ export { env, Tensor };
 /** ONNX Runtime for browsers without a GPU: half as much to download as the build with WebGPU. */
 export const wasmRuntime: Runtime = {
   name: 'onnxruntime-web/wasm',
-  Tensor,
-  ...webParts(OrtSession, env),
+  ...webParts(OrtSession, env, Tensor),
 };
 
 /** ONNX Runtime's own, with all sessions of the page taking turns: two at once do not work. */

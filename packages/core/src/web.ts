@@ -15,8 +15,7 @@ export { env, Tensor };
 /** ONNX Runtime for browsers: the build with the native WebGPU provider, never the default one with its old kernels. */
 export const webRuntime: Runtime = {
   name: 'onnxruntime-web',
-  Tensor,
-  ...webParts(OrtSession, env),
+  ...webParts(OrtSession, env, Tensor),
 };
 
 /** ONNX Runtime's own, with all sessions of the page taking turns: two at once do not work. */

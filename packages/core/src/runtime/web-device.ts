@@ -15,8 +15,9 @@ interface GpuDevice {
   };
 }
 
-/** What a page runs on; known once a session has been opened there. */
-export async function webDevice(env: Env, provider: string): Promise<Device> {
+/** What a page runs on; known once a session has been opened there.
+ *  @param fewThreads why there is only one thread, where more could be had */
+export async function webDevice(env: Env, provider: string, fewThreads?: string): Promise<Device> {
   if (provider === 'webgpu') {
     const { adapterInfo, limits } = ((await env.webgpu.device) ?? {}) as GpuDevice;
     const { vendor = '', architecture = '', description = '' } = adapterInfo ?? {};
@@ -29,7 +30,7 @@ export async function webDevice(env: Env, provider: string): Promise<Device> {
   const { numThreads: threads = 1 } = env.wasm;
   const { crossOriginIsolated = false } = globalThis as { readonly crossOriginIsolated?: boolean };
   return threads > 1 || crossOriginIsolated
-    ? { threads }
+    ? { threads, note: fewThreads }
     : {
         threads,
         note: 'the page is not cross-origin isolated (it lacks the headers Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp)',
