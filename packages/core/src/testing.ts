@@ -9,12 +9,8 @@ export {
   testOptimizer,
 } from './testing/optimizer-suite.js';
 export { countPasses, type Passes, type PassOptions } from './testing/passes.js';
-export {
-  type PluginMaker,
-  type PluginTestOptions,
-  pluginChecks,
-  testPlugin,
-} from './testing/plugin-suite.js';
+export { pluginChecks, testPlugin } from './testing/plugin-suite.js';
+export type { PluginMaker, PluginTestOptions } from './testing/plugin-trial.js';
 export type { Tensors, TestRuntime } from './testing/runtime.js';
 export { float32, floats, type TensorLike } from './testing/tensors.js';
 export {
