@@ -87,7 +87,9 @@ const rows: readonly Row[] = [
   ['BroadcastGradientArgs', [int64([2, 1, 3]), int64([5, 3])]],
 ];
 
-test.each(rows)('%s of constants %#', async (opType, inputs, attributes = {}) => {
+const cases = rows.map(([opType, inputs, attributes = {}]) => ({ opType, inputs, attributes }));
+
+test.each(cases)('$opType of constants %#', async ({ opType, inputs, attributes }) => {
   const builder = createBuilder();
   const values = inputs.map((tensor, i) => tensor && builder.initializer(`x${i}`, tensor));
   const outputs = builder.emit(opType, values, toAttributes(attributes));
