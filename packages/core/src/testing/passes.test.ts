@@ -25,8 +25,7 @@ test('sums read, what scales writes, and reshaping costs nothing', () => {
     transform: (gradients, { op }) =>
       gradients.map((g) => {
         const flat = op.reshape(g, [g.shape.reduce((a, b) => a * b, 1)]);
-        // Not a product, which the update would take into its own pass.
-        return op.Div(op.reshape(flat, g.shape), op.ReduceMax(flat, { keepdims: 0 }));
+        return op.Mul(op.reshape(flat, g.shape), op.ReduceMax(flat, { keepdims: 0 }));
       }),
   });
   expect(found).toEqual({ reading: 1, writing: 1 });

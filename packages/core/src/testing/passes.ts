@@ -34,9 +34,17 @@ const views: ReadonlySet<string> = new Set([
  *  largest tensor that it reads or writes. Nobody listens to metrics. Of two branches the longer one counts. */
 export function countPasses({ plugins, ...options }: PassOptions): Passes {
   const [own, empty] = [count(plugins, options), count([], options)];
-  return { reading: own.reading - empty.reading, writing: own.writing - empty.writing };
+  const whole = [...options.weights.values()].reduce(
+    (sum, { dims }) => sum + elementCount(dims),
+    0,
+  );
+  return {
+    reading: (own.reading - empty.reading) / whole,
+    writing: (own.writing - empty.writing) / whole,
+  };
 }
 
+/** The elements that all passes of a step together go over. */
 function count(
   plugins: readonly GradientPlugin[],
   { weights, provider = 'cpu' }: Omit<PassOptions, 'plugins'>,
@@ -47,10 +55,8 @@ function count(
     ...{ weights, provider, feeding: 'single', live: new Map(), learningRate: 1 },
     wantsMetric: () => false,
   });
-  const whole = parameters.reduce((sum, { shape }) => sum + elementCount(shape), 0);
   const nodes = program.stages.flatMap(({ model }) => decodeModel(model).graph.nodes);
-  const { reading, writing } = countNodes(nodes, builder.values);
-  return { reading: reading / whole, writing: writing / whole };
+  return countNodes(nodes, builder.values);
 }
 
 function countNodes(nodes: readonly Node[], values: ReadonlyMap<string, Value>): Passes {
