@@ -246,6 +246,28 @@ const loops = [1, 3].map((turns) =>
   ),
 );
 
+/** Every turn goes on by a condition from outside. */
+const boundLoop: GradientCase = {
+  op: 'Loop',
+  inputs: [fixed('int64', [2], []), fixed('bool', [1], []), matrix, matrix],
+  build(op, x, emit) {
+    const body = graph(
+      'bound',
+      'turn going h',
+      [
+        ['on', 'Cast', x[1]?.name ?? '', { to: 9 }],
+        ['p', 'Mul', 'h x3'],
+        ['next', 'Sin', 'p'],
+      ],
+      'on next p',
+    );
+    const shapes = [matrix, [2, ...matrix]];
+    const types = shapes.map((shape) => ({ type: x[2]?.type ?? 'float32', shape }));
+    const made = emit('Loop', x.slice(0, 3), plain({ body }), { types });
+    return op.Concat(...made.map((value) => op.reshape(value, [-1])), { axis: 0 });
+  },
+};
+
 const longScans = scans.map((scan) => ({ ...scan, longestUnrolled: 0 }));
 
 export const controlFlow: readonly GradientCase[] = [
@@ -253,4 +275,5 @@ export const controlFlow: readonly GradientCase[] = [
   ...scans,
   ...longScans,
   ...loops,
+  boundLoop,
 ];

@@ -1,3 +1,4 @@
+import { tensorOf } from '../../packages/core/src/graph/constants.js';
 import type { Attributes } from '../../packages/core/src/graph/value.js';
 import { fixed, type GradientCase, ints } from '../support/check-gradients.js';
 
@@ -120,3 +121,42 @@ export const zeroFactors: readonly GradientCase[] = [
     reduction: 'mul',
   }),
 ];
+
+/** Products of a stack of matrices, one of them transposed, and a vector: ONNX Runtime fuses the transposition. */
+export const vectorProducts: readonly GradientCase[] = [
+  [3, 4],
+  [2, 3, 4],
+  [2, 1, 3, 4],
+].flatMap((shape) => {
+  const perm = shape.map((_, axis) => axis).toSpliced(-2, 2, shape.length - 1, shape.length - 2);
+  return [
+    {
+      op: 'MatMul',
+      inputs: [shape, [3]],
+      build: (op, [m, v]) => op.MatMul(op.Transpose(m, { perm }), v),
+    },
+    {
+      op: 'MatMul',
+      inputs: [shape, [4]],
+      build: (op, [m, v]) => op.MatMul(v, op.Transpose(m, { perm })),
+    },
+  ] satisfies GradientCase[];
+});
+
+/** Pads as PyTorch's exporter writes them: a chain of nodes turns the order of the axes around. */
+export const computedPads: readonly GradientCase[] = ['constant', 'reflect', 'edge'].map(
+  (mode) => ({
+    op: 'Pad',
+    inputs: [[1, 2, 4, 5]],
+    build(op, [x]) {
+      const missing = op.ConstantOfShape(op.ints([4]), { value: tensorOf('int64', [0]) });
+      const pairs = op.Reshape(
+        op.Concat(op.ints([1, 2, 0, 3]), missing, { axis: 0 }),
+        op.ints([-1, 2]),
+      );
+      const bounds = [-1, Number.MIN_SAFE_INTEGER, 0, -1].map((bound) => op.ints([bound]));
+      const turned = op.Transpose(op.Slice(pairs, ...bounds), { perm: [1, 0] });
+      return op.Pad(x, op.Cast(op.Reshape(turned, op.ints([-1])), { to: 7 }), { mode });
+    },
+  }),
+);

@@ -183,15 +183,16 @@ function scan(context: DecompositionContext): readonly (Value | undefined)[] {
 }
 
 /** Whether the body of a Loop never asks to stop. */
-function neverStops(body: Graph): boolean {
+function neverStops({ builder }: DecompositionContext, body: Graph): boolean {
   const [condition] = body.outputs;
   const given = body.inputs[1]?.name;
   let name = condition?.name ?? '';
   for (;;) {
     if (name === given) return true;
-    const constant = body.initializers.get(name);
-    if (constant !== undefined) return Number(constant.data[0]) !== 0;
     const node = body.nodes.find(({ outputs }) => outputs.includes(name));
+    const own = node !== undefined || body.inputs.some((input) => input.name === name);
+    const constant = body.initializers.get(name) ?? (own ? undefined : builder.constant(name));
+    if (constant !== undefined) return Number(constant.data[0]) !== 0;
     if (node?.opType === 'Constant' && node.attributes.value?.type === 'tensor')
       return Number(node.attributes.value.value.data[0]) !== 0;
     if (node?.opType !== 'Identity' && node?.opType !== 'Cast') return false;
@@ -205,7 +206,7 @@ function loop(context: DecompositionContext): readonly (Value | undefined)[] {
   const body = graphOf(context, 'body');
   const turns = constant(0)?.[0];
   const starts = !has(1) || constant(1)?.[0] === 1;
-  if (turns === undefined || !starts || !neverStops(body))
+  if (turns === undefined || !starts || !neverStops(context, body))
     throw new GradwareError(
       'NO_GRADIENT',
       'A Loop has a gradient only if its trip count is known',
