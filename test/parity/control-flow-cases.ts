@@ -263,7 +263,7 @@ const boundLoop: GradientCase = {
     );
     const shapes = [matrix, [2, ...matrix]];
     const types = shapes.map((shape) => ({ type: x[2]?.type ?? 'float32', shape }));
-    const made = emit('Loop', x.slice(0, 3), plain({ body }), { types });
+    const made = emit('Loop', x.slice(0, 3), toAttributes({ body }), { types });
     return op.Concat(...made.map((value) => op.reshape(value, [-1])), { axis: 0 });
   },
 };

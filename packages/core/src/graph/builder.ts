@@ -2,7 +2,7 @@ import { GradwareError } from '../errors.js';
 import type { Node, TensorData } from '../onnx/ir.js';
 import { tensorOf } from './constants.js';
 import { domainOf } from './dialect.js';
-import { foldNode } from './fold.js';
+import { foldNode, foldRuleOf } from './fold.js';
 import { helpers, type OpHelpers } from './helpers.js';
 import { type KnownOp, shapeRuleOf, type shapeRules } from './shapes/index.js';
 import { ShapeProblem, type Types } from './shapes/rule.js';
@@ -128,16 +128,30 @@ export function createBuilder(): GraphBuilder {
     return value;
   }
 
+  const known = (name: string) => initializers.get(name) ?? folded.get(name) ?? undefined;
+  const isOpen = (name: string) =>
+    producers.has(name) && !initializers.has(name) && !folded.has(name);
+
   function constant(value: Value | string): TensorData | undefined {
     const name = typeof value === 'string' ? value : value.name;
     const own = initializers.get(name);
     if (own !== undefined) return own;
-    const known = folded.get(name);
-    if (known !== undefined) return known ?? undefined;
-    const node = producers.get(name);
-    const result = node && foldNode(node, name, (n) => values.get(n), constant);
-    folded.set(name, result ?? null);
-    return result;
+    // An explicit stack: graphs are deeper than JavaScript's own.
+    const stack = [name];
+    const seen = new Set<string>();
+    for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
+      const node = folded.has(top) ? undefined : producers.get(top);
+      const below = node && foldRuleOf(node) && !seen.has(top) ? node.inputs.filter(isOpen) : [];
+      seen.add(top);
+      if (below.length > 0) {
+        stack.push(...below);
+        continue;
+      }
+      stack.pop();
+      if (folded.has(top)) continue;
+      folded.set(top, (node && foldNode(node, top, (n) => values.get(n), known)) ?? null);
+    }
+    return folded.get(name) ?? undefined;
   }
 
   function register(node: Node): void {

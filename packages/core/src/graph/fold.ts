@@ -12,6 +12,13 @@ const rules: Readonly<Record<string, FoldRule>> = {
   ...shapeFolds,
 };
 
+const domains: ReadonlySet<string> = new Set(['', 'com.microsoft']);
+
+/** Whether the outputs of a node may follow from constants and shapes. */
+export function foldRuleOf({ opType, domain }: Node): FoldRule | undefined {
+  return domains.has(domain) && Object.hasOwn(rules, opType) ? rules[opType] : undefined;
+}
+
 /** The value of output `name` of a node, if it follows from constants and shapes alone. Integers, bools and
  *  a handful of floats: what shapes and axes are made of. */
 export function foldNode(
@@ -21,7 +28,7 @@ export function foldNode(
   constantOf: (name: string) => TensorData | undefined,
 ): TensorData | undefined {
   if (node.opType === 'Constant') return constantAttribute(node);
-  const rule = Object.hasOwn(rules, node.opType) ? rules[node.opType] : undefined;
+  const rule = foldRuleOf(node);
   const type = typeOf(name);
   if (rule === undefined || type === undefined || elementCount(type.shape) > foldLimit)
     return undefined;

@@ -147,12 +147,23 @@ function reduce(initial: number, combine: (a: number, b: number) => number): Fol
   };
 }
 
+/** The positions of what is not zero, axis by axis. */
+const nonZero: FoldRule = ({ x }) => {
+  const data = x(0);
+  if (data === undefined) return undefined;
+  const found = mapPositions(data.shape, (position) => position).filter(
+    (_, i) => data.values[i] !== 0,
+  );
+  return data.shape.flatMap((_, axis) => found.map((position) => position[axis] ?? 0));
+};
+
 export const layoutFolds: Readonly<Record<string, FoldRule>> = {
   Flatten: reshaped,
   Reshape: reshaped,
   Squeeze: reshaped,
   Unsqueeze: reshaped,
   Concat: concat,
+  NonZero: nonZero,
   Split: split,
   Slice: slice,
   Gather: gather,
