@@ -4,6 +4,7 @@ import { definePlugin, type GradientPlugin } from '../../packages/core/src/plugi
 
 export const accumulate = definePlugin({
   name: 'accumulate',
+  role: 'accumulate',
   options: { n: constant(integer(1), 2) },
   transform(gradients, { op, state, wait }, { n }) {
     const count = state('count', { dtype: 'int32', survives: true });
