@@ -123,6 +123,7 @@ function transformOf(
     registry.hosts.push({
       plugin,
       id: link.id,
+      where: link.where,
       parameters: values.map((value) => value.parameter ?? ''),
       learningRate: learningRate.name,
       isActive: link.isActive,
@@ -153,7 +154,7 @@ function runMasked(
   const { builder } = environment;
   const metrics = new Map<string, Value>();
   const context = contextOf(environment, link, metrics);
-  const results = guarded(link.where, values, () =>
+  const results = guarded(link.where, values, builder.values, () =>
     builder.scoped(link.id, () => hook(values, context)),
   );
   if (link.mask === undefined) {

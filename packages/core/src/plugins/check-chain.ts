@@ -1,6 +1,7 @@
 import { GradwareError } from '../errors.js';
+import { nearest } from '../options/nearest.js';
 import { isFiltering, type ParameterInfo, selectParameters } from './match.js';
-import type { GradientPlugin } from './plugin.js';
+import type { GradientPlugin, PluginHooks } from './plugin.js';
 
 /** Gives every plugin its id: its own, or its name, then name#2, name#3, ...
  *  @throws GradwareError INVALID_OPTION where two plugins were given one id */
@@ -56,12 +57,13 @@ export function checkChain(
   });
 }
 
-/** Checks the parameters and steps that a plugin is for, and those of the plugins inside it, which choose among its own. */
+/** Checks a plugin's hooks, parameters and steps, and those of the plugins inside it, which choose among its parameters. */
 function checkReach(
   plugin: GradientPlugin,
   parameters: readonly ParameterInfo[],
   where: string,
 ): void {
+  checkHooks(plugin, where);
   const selected = selectParameters(parameters, plugin, where);
   const { from = 0, until = Number.POSITIVE_INFINITY, inside = [] } = plugin;
   if (until <= from)
@@ -71,6 +73,46 @@ function checkReach(
       { where },
     );
   for (const inner of inside) checkReach(inner, selected, describeInner(inner, where));
+}
+
+const hooks: Readonly<Record<keyof PluginHooks, true>> = {
+  seed: true,
+  transform: true,
+  encode: true,
+  decode: true,
+  transformUpdates: true,
+  transformHost: true,
+};
+
+/** Types do not reach JavaScript: a misspelt hook must not be one that is silently never called.
+ *  @throws GradwareError PLUGIN_CONTRACT */
+function checkHooks(plugin: GradientPlugin, where: string): void {
+  const names = Object.keys(hooks) as (keyof PluginHooks)[];
+  const given = names.filter((name) => plugin[name] !== undefined);
+  const refuse = (problem: string, remedy: string): never => {
+    throw new GradwareError('PLUGIN_CONTRACT', problem, { where, remedy });
+  };
+  const odd = given.find((name) => typeof plugin[name] !== 'function');
+  if (odd !== undefined) refuse(`${odd} is no function`, 'Hooks are functions.');
+  if (given.length === 0) {
+    const [own, meant] = Object.keys(plugin)
+      .map((key) => [key, nearest(key, names, 1)[0]])
+      .find(([, near]) => near !== undefined) ?? [undefined, undefined];
+    refuse(
+      'A plugin has no hook, and does nothing',
+      own === undefined
+        ? `Give it one of ${names.join(', ')}.`
+        : `Did you mean ${meant}, not ${own}?`,
+    );
+  }
+  if (plugin.transform !== undefined) return;
+  if ((plugin.encode === undefined) !== (plugin.decode === undefined))
+    refuse(
+      plugin.encode === undefined
+        ? 'A plugin decodes gradients that it does not encode'
+        : 'A plugin encodes gradients, and does not decode them',
+      'Give it both encode and decode, or a transform.',
+    );
 }
 
 /** What messages call a plugin and its place. */

@@ -1,6 +1,6 @@
 import { GradwareError } from '../errors.js';
 import { uniform } from '../graph/random.js';
-import type { Value } from '../graph/value.js';
+import { elementCount, type Value } from '../graph/value.js';
 import type { ChainEnvironment } from './environment.js';
 import type { Link } from './link.js';
 import type { PluginContext } from './plugin.js';
@@ -63,6 +63,12 @@ export function createContext(
     stop: (when, reason) => registry.stops.push({ ...held(when), owner: id, reason }),
     metric(key, value) {
       const name = `${id}.${key}`;
+      if (elementCount(value.shape) !== 1)
+        throw new GradwareError(
+          'PLUGIN_CONTRACT',
+          `The metric "${key}" must be one number, not ${value.type}[${value.shape}]`,
+          { where },
+        );
       if (wantsMetric(name)) metrics.set(name, op.cast(op.reshape(value, []), 'float32'));
     },
     random({ like, key }) {

@@ -47,10 +47,31 @@ function matchers(
 ): readonly ParameterPredicate[] {
   const list = typeof patterns === 'object' ? patterns : [patterns];
   return list.map((pattern) => {
-    const matches = typeof pattern === 'string' ? matcher(pattern) : pattern;
+    const matches = typeof pattern === 'string' ? matcher(pattern) : asked(pattern, owner);
     if (!parameters.some(matches)) refuse(pattern, parameters, owner);
     return matches;
   });
+}
+
+/** @throws GradwareError INVALID_OPTION for what is no function, or throws */
+function asked(predicate: unknown, owner: string): ParameterPredicate {
+  if (typeof predicate !== 'function')
+    throw new GradwareError(
+      'INVALID_OPTION',
+      `${owner}: a pattern must be a name, a glob or a function, not ${String(predicate)}`,
+    );
+  return (parameter) => {
+    try {
+      return Boolean(predicate(parameter));
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      throw new GradwareError(
+        'INVALID_OPTION',
+        `${owner}: the function that chooses parameters failed for ${parameter.name}: ${reason}`,
+        { cause },
+      );
+    }
+  };
 }
 
 /** The parameters that a filter leaves, in their order.

@@ -74,7 +74,7 @@ export interface Prefix {
 /** What a compressor would send: named tensors, bit-packed. Their bytes are what a wire would carry. */
 export type Payload = Readonly<Record<string, Value | Prefix>>;
 
-/** The hooks of a plugin; every one optional. */
+/** The hooks of a plugin; at least one. */
 export interface PluginHooks {
   /** Before the backward pass: replaces the gradient of the loss. */
   seed?(dLoss: Value, context: PluginContext): Value;

@@ -51,6 +51,8 @@ export interface StepScalar {
 export interface HostCall {
   readonly plugin: GradientPlugin;
   readonly id: string;
+  /** What messages call it. */
+  readonly where: string;
   readonly parameters: readonly string[];
   /** The scalar that holds the learning rate of its group. */
   readonly learningRate: string;

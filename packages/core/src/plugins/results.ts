@@ -3,10 +3,12 @@ import { sameShape, type Value } from '../graph/value.js';
 
 /** Runs a hook, and checks what it returns.
  *  @param where what messages call the plugin
+ *  @param known every value of the step
  *  @throws GradwareError PLUGIN_CONTRACT where it throws, or breaks the contract */
 export function guarded(
   where: string,
   values: readonly Value[],
+  known: ReadonlyMap<string, Value>,
   run: () => readonly Value[],
 ): readonly Value[] {
   let results: readonly Value[];
@@ -21,11 +23,21 @@ export function guarded(
     });
   }
   checkResults(values, results, where);
+  const foreign = results.findIndex(({ name }) => !known.has(name));
+  if (foreign >= 0)
+    throw new GradwareError(
+      'PLUGIN_CONTRACT',
+      `A plugin returned "${results[foreign]?.name}", which is no value of this step`,
+      {
+        where: `${where}, gradient of ${values[foreign]?.parameter ?? values[foreign]?.name}`,
+        remedy: 'Return what `op` gives: values do not outlive the step that they were made for.',
+      },
+    );
   return tagged(values, results);
 }
 
 /** What a plugin refuses says what is wrong; only the chain knows where the plugin stands. */
-function placed(error: GradwareError, place: string): GradwareError {
+export function placed(error: GradwareError, place: string): GradwareError {
   const { code, problem, where, remedy, cause } = error;
   if (where?.includes(place)) return error;
   return new GradwareError(code, problem, {
@@ -45,9 +57,16 @@ export function checkResults(
     throw new GradwareError(
       'PLUGIN_CONTRACT',
       `A plugin must return one result for each of ${values.length} gradients, and returned ${
-        Array.isArray(results) ? results.length : typeof results
+        Array.isArray(results)
+          ? results.length
+          : results instanceof Promise
+            ? 'a promise'
+            : typeof results
       }`,
-      { where },
+      {
+        where,
+        ...(results instanceof Promise && { remedy: 'What is async belongs into transformHost.' }),
+      },
     );
   results.forEach((result, i) => {
     const value = values[i] as Value;

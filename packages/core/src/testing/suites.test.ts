@@ -89,7 +89,8 @@ test('finds options without a help text', async () => {
   await expect(testPlugin(silent)).rejects.toThrow('it has no description');
 });
 
-test('is content with a plugin that does nothing', () => testPlugin(declare({})));
+test('is content with a plugin that does nothing', () =>
+  testPlugin(declare({ transform: (gradients) => gradients })));
 
 test('is content with one that removes what is not finite', () =>
   testPlugin(

@@ -2,6 +2,7 @@ import type { Tensor } from 'onnxruntime-common';
 import { GradwareError } from '../../errors.js';
 import { filled } from '../../graph/constants.js';
 import type { HostContext, HostGradient } from '../../plugins/plugin.js';
+import { placed } from '../../plugins/results.js';
 import type { Runtime } from '../../runtime/runtime.js';
 import { fromTensor, toTensor } from '../../runtime/tensors.js';
 import type { HostStep, StepProgram } from '../../step/program.js';
@@ -25,7 +26,7 @@ export async function visitHost(
   run: HostRun,
   store: StateStore,
 ): Promise<Readonly<Record<string, number>>> {
-  const { plugin, id, parameters, isActive } = call;
+  const { id, parameters, isActive } = call;
   const given = inputs.map((name) => known[name] as Tensor);
   if (!isActive(run.from)) {
     outputs.forEach((name, i) => {
@@ -50,7 +51,7 @@ export async function visitHost(
     // A copy: the step may need the gradient itself once more, and plugins may write into theirs.
     return { parameter: parameters[i] ?? '', shape: dims, data: (data as Float32Array).slice() };
   });
-  const results = await callPlugin(plugin, gradients, context, id);
+  const results = await callPlugin(call, gradients, context);
   outputs.forEach((name, i) => {
     const result = results[i] as HostGradient;
     const dims = (given[i] as Tensor).dims;
@@ -82,32 +83,53 @@ function hostState(
 }
 
 async function callPlugin(
-  plugin: HostStep['call']['plugin'],
+  { plugin, where }: HostStep['call'],
   gradients: readonly HostGradient[],
   context: HostContext,
-  id: string,
 ): Promise<readonly HostGradient[]> {
-  const where = `plugin ${id}`;
-  let results: readonly HostGradient[];
+  let results: readonly HostGradient[] | undefined;
   try {
-    results = (await plugin.transformHost?.(gradients, context)) ?? gradients;
+    results = await plugin.transformHost?.(gradients, context);
   } catch (cause) {
-    if (cause instanceof GradwareError) throw cause;
+    if (cause instanceof GradwareError) throw placed(cause, where);
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new GradwareError('PLUGIN_CONTRACT', `A plugin failed: ${reason}`, { where, cause });
   }
-  const fits =
-    Array.isArray(results) &&
-    results.length === gradients.length &&
-    results.every(
-      (result, i) =>
-        result?.data instanceof Float32Array && result.data.length === gradients[i]?.data.length,
-    );
-  if (!fits)
+  if (!Array.isArray(results) || results.length !== gradients.length)
     throw new GradwareError(
       'PLUGIN_CONTRACT',
-      'A host plugin must return one Float32Array of the same length for each gradient',
-      { where },
+      `A host plugin must return one result for each of ${gradients.length} gradients, and returned ${
+        Array.isArray(results) ? results.length : results === undefined ? 'nothing' : typeof results
+      }`,
+      { where, remedy: 'Return the list that it was given, changed in place or not.' },
     );
+  gradients.forEach((gradient, i) => {
+    checkResult(gradient, results[i], where);
+  });
   return results;
+}
+
+function checkResult(
+  { parameter, data }: HostGradient,
+  result: HostGradient | undefined,
+  where: string,
+): void {
+  const place = { where: `${where}, gradient of ${parameter}` };
+  const given = result?.data;
+  if (!(given instanceof Float32Array) || given.length !== data.length)
+    throw new GradwareError(
+      'PLUGIN_CONTRACT',
+      `A host plugin must return a Float32Array of ${data.length} numbers here, not ${
+        ArrayBuffer.isView(given)
+          ? `${given.constructor.name} of ${String(Reflect.get(given, 'length'))}`
+          : typeof given
+      }`,
+      place,
+    );
+  if (result?.parameter !== undefined && result.parameter !== parameter)
+    throw new GradwareError(
+      'PLUGIN_CONTRACT',
+      `A host plugin returned the gradient of ${result.parameter} here`,
+      { ...place, remedy: 'Return the gradients in the order in which they are given.' },
+    );
 }
