@@ -12,6 +12,16 @@ test.each([
   expect(nearest(given, names)).toEqual(wanted);
 });
 
+test('a * of a glob stands for any letters', () => {
+  const parameters = ['conv1.weight', 'conv1.bias', 'fc.weight', 'encoder.layers.0.attention.bias'];
+  expect(nearest('con1.*', parameters)).toEqual(['conv1.weight', 'conv1.bias']);
+  expect(nearest('*.wieght', parameters)).toEqual(['conv1.weight', 'fc.weight']);
+  expect(nearest('encoder.*.atention.bias', parameters)).toEqual([
+    'encoder.layers.0.attention.bias',
+  ]);
+  expect(nearest('stem.*', parameters)).toEqual([]);
+});
+
 test.each([
   ['bit', undefined, 'Did you mean bits or bias?'],
   ['maxnorm', 'Leave it out.', 'Did you mean maxNorm?'],
