@@ -184,6 +184,15 @@ const cases: readonly Case[] = [
   },
   ...['resnet', 'char-lstm', 'bi-gru', 'decoder', 'vit', 'mobilenet', 'unet'].map(goldenCase),
   {
+    title: 'images of any size',
+    model: models.pyramid(),
+    options: {},
+    batches: sizes.map((batch, i) => ({
+      x: numbers(batch, 3, 8 + 3 * i, 24 - 5 * i),
+      labels: labels(batch, 4),
+    })),
+  },
+  {
     title: 'branches of one value, and a vector',
     model: models.branches(),
     options: {},

@@ -146,6 +146,21 @@ function recurrent(time: Dim = 5): Model {
   return model(['batch', time, 5], ['batch', 4]);
 }
 
+/** Images of any size, halved three times, with means over what is left of them. */
+function pyramid(): Model {
+  const { weight, add, model } = modelWriter();
+  let features = 'x';
+  for (const [i, channels] of [4, 6, 5].entries()) {
+    const filter = weight(`conv${i}.w`, [channels, [3, 4, 6][i] as number, 3, 3]);
+    const half = add('Conv', [features, filter], { pads: [1, 1, 1, 1], strides: [2, 2] });
+    const mean = add('ReduceMean', [half], { axes: [2, 3], keepdims: 1 });
+    features = add('Tanh', [add('Add', [half, mean])]);
+  }
+  const pooled = add('Flatten', [add('GlobalAveragePool', [features])]);
+  add('Gemm', [pooled, weight('out.w', [5, 4]), weight('out.b', [4])], {}, 'y');
+  return model(['batch', 3, 'height', 'width'], ['batch', 4]);
+}
+
 /** Two branches from one value, an average pooling the one, and a score from a transposed matrix and a vector. */
 function branches(): Model {
   const { weight, add, model } = modelWriter();
@@ -160,4 +175,4 @@ function branches(): Model {
   return model([6, 3, 8, 8], [6, 4]);
 }
 
-export const models = { branches, mlp, transformer, convolutional, recurrent };
+export const models = { branches, pyramid, mlp, transformer, convolutional, recurrent };

@@ -81,50 +81,80 @@ export function inputsAt(inputs: readonly ValueInfo[], sizes: Sizes): readonly V
   }));
 }
 
-/** Sizes that hardly any model has, so that one can be told from the other: small ones first, since models limit the
- *  length of what they take; larger ones for what they shrink. First axes stay small. */
-const scales: readonly (readonly [first: readonly number[], other: readonly number[]])[] = [
-  [
-    [5, 7, 11, 13, 17, 19],
-    [23, 29, 31, 37, 41, 43],
-  ],
-  [
-    [11, 13, 17, 19, 29, 31],
-    [67, 71, 73, 79, 83, 89],
-  ],
-  [
-    [5, 7, 11, 13, 17, 19],
-    [229, 233, 239, 241, 251, 257],
-  ],
-  [
-    [5, 7, 11, 13, 17, 19],
-    [6, 8, 9, 10, 12, 14],
-  ],
-];
-
-/** Ways to try out the open dimensions, the likeliest first. Each is a list of sizes: one as a base, one more for each
- *  dimension with that one changed, and one with all of them changed, which the others must predict. */
-export function trials(dimensions: readonly OpenDimension[]): readonly (readonly Sizes[])[] {
-  if (dimensions.length === 0) return [[new Map()]];
-  const onlyFirst = dimensions.every(({ axis }) => axis === 0);
-  return scales.slice(0, onlyFirst ? 2 : undefined).map(([first, other]) => {
-    const size = ({ axis }: OpenDimension, i: number) => {
-      const list = axis === 0 ? first : other;
-      // Beyond the list: odd numbers that go on.
-      return list[i] ?? (list.at(-1) ?? 0) + 2 * (i - list.length + 1);
-    };
-    const base = new Map(dimensions.map((each, i) => [each.name, size(each, 2 * i)]));
-    const changed = new Map(dimensions.map((each, i) => [each.name, size(each, 2 * i + 1)]));
-    const one = dimensions.map(
-      ({ name }) => new Map([...base, [name, changed.get(name) as number]]),
-    );
-    return dimensions.length === 1 ? [base, ...one, thrice(base)] : [base, ...one, changed];
-  });
+/** Where sizes are tried. */
+interface Scale {
+  readonly first: readonly number[];
+  readonly other: readonly number[];
+  /** What all sizes have as a factor. */
+  readonly step: number;
 }
 
-/** A third size for a lone dimension. */
-function thrice(base: Sizes): Sizes {
-  return new Map([...base].map(([name, size]) => [name, size * 2 + 3]));
+const firstSizes = [5, 7, 11, 13, 17, 19];
+
+/** Sizes that hardly any model has, so that one can be told from the other: small ones first, since models limit the
+ *  length of what they take; larger ones for what they shrink. First axes stay small. */
+const scales: readonly Scale[] = [
+  { first: firstSizes, other: [23, 29, 31, 37, 41, 43], step: 1 },
+  { first: [11, 13, 17, 19, 29, 31], other: [67, 71, 73, 79, 83, 89], step: 1 },
+  { first: firstSizes, other: [229, 233, 239, 241, 251, 257], step: 1 },
+  { first: firstSizes, other: [6, 8, 9, 10, 12, 14], step: 1 },
+];
+
+/** For models that take no other sizes: what they halve and double again, or divide into windows. */
+const alignedScales: readonly Scale[] = [
+  { first: firstSizes, other: [24, 40, 56, 72, 88, 104], step: 8 },
+  { first: firstSizes, other: [96, 160, 224, 288, 352, 416], step: 32 },
+];
+
+/** A way to try out the open dimensions. */
+export interface Trials {
+  /** A base, one more for each dimension with that one changed, and some with all of them changed, which the others
+   *  must predict. */
+  readonly sizes: readonly Sizes[];
+  /** Sizes that must be predicted, too, where the model takes them. */
+  readonly further: readonly Sizes[];
+  /** Whether the sizes have a large factor in common: what is found may not hold for others. */
+  readonly aligned: boolean;
+}
+
+/** Ways to try out the open dimensions, the likeliest first.
+ *  @param rounds whether the model divides sizes and rounds, as strided windows do */
+export function trials(dimensions: readonly OpenDimension[], rounds: boolean): readonly Trials[] {
+  if (dimensions.length === 0) return [{ sizes: [new Map()], further: [], aligned: false }];
+  const onlyFirst = dimensions.every(({ axis }) => axis === 0);
+  if (onlyFirst) return scales.slice(0, 2).map((scale) => trialsAt(dimensions, scale, []));
+  // Each turns one bit around: whether a size is odd after it was halved so many times.
+  const steps = rounds ? [2, 4, 8, 16] : [];
+  return [
+    ...scales.map((scale) => trialsAt(dimensions, scale, steps)),
+    ...alignedScales.map((scale) => trialsAt(dimensions, scale, steps.slice(0, 1))),
+  ];
+}
+
+function trialsAt(
+  dimensions: readonly OpenDimension[],
+  { first, other, step }: Scale,
+  steps: readonly number[],
+): Trials {
+  const size = ({ axis }: OpenDimension, i: number) => {
+    const list = axis === 0 ? first : other;
+    // Beyond the list: sizes that go on.
+    return list[i] ?? (list.at(-1) ?? 0) + 2 * step * (i - list.length + 1);
+  };
+  const at = (choose: (each: OpenDimension, i: number) => number): Sizes =>
+    new Map(dimensions.map((each, i) => [each.name, choose(each, i)]));
+  const base = at((each, i) => size(each, 2 * i));
+  const changed = at((each, i) => size(each, 2 * i + 1));
+  const one = dimensions.map(({ name }) => new Map([...base, [name, changed.get(name) as number]]));
+  const beyond = (count: number) =>
+    at((each, i) => size(each, 2 * i) + (each.axis === 0 ? 1 : count * step));
+  // With one dimension, the base changed once is all of them changed.
+  const twice = at((each, i) => size(each, 2 * i) * 2 + 3 * step);
+  return {
+    sizes: [base, ...one, dimensions.length === 1 ? twice : changed, beyond(1)],
+    further: steps.map(beyond),
+    aligned: step > 1,
+  };
 }
 
 /** The shape of a value that has these sizes in the trials: numbers, names of open dimensions, null for others. */

@@ -37,16 +37,31 @@ const final: ReadonlySet<string> = new Set([
   'UNREACHABLE_PARAMETER',
 ]);
 
+/** Ops that divide the sizes of what they are given, and round. */
+const rounding: ReadonlySet<string> = new Set([
+  'AveragePool',
+  'Conv',
+  'ConvTranspose',
+  'LpPool',
+  'MaxPool',
+  'Resize',
+  'Slice',
+  'SpaceToDepth',
+]);
+
 /** The training and the evaluation model of a forward model and a loss.
  *  @throws GradwareError whatever is wrong with model or loss; UNSUPPORTED where an open dimension cannot stay open */
 export async function layModels(request: ModelsRequest, oracle: ShapeOracle): Promise<Models> {
-  let first: unknown;
-  for (const sizes of trials(request.open.dimensions)) {
+  let first: GradwareError | undefined;
+  const rounds = request.model.graph.nodes.some(({ opType }) => rounding.has(opType));
+  for (const { sizes, further, aligned } of trials(request.open.dimensions, rounds)) {
+    // What was refused for following from the sizes in no simple way would only seem to at aligned ones.
+    if (aligned && first?.code === 'UNSUPPORTED') break;
     try {
-      return await layAt(request, sizes, oracle);
+      return await layAt(request, sizes, further, oracle);
     } catch (error) {
       if (!(error instanceof GradwareError) || final.has(error.code)) throw error;
-      first ??= error;
+      if (first === undefined || error.code === 'UNSUPPORTED') first = error;
     }
   }
   throw first;
@@ -64,15 +79,22 @@ interface Graphs {
 
 async function layAt(
   request: ModelsRequest,
-  sizes: readonly Sizes[],
+  needed: readonly Sizes[],
+  further: readonly Sizes[],
   oracle: ShapeOracle,
 ): Promise<Models> {
   const { model, open, parts, trainable, additionalOutputs } = request;
   const lay = (graph: Graph, at: Sizes) =>
     layForward(graph, parts, inputsAt(open.inputs, at), oracle);
   const trained: Graphs[] = [];
-  for (const at of sizes) {
-    const laid = await lay(trainingForm(model.graph), at);
+  const sizes: Sizes[] = [];
+  for (const at of [...needed, ...further]) {
+    const laid = await lay(trainingForm(model.graph), at).catch((error: unknown) => {
+      if (error instanceof GradwareError && further.includes(at)) return undefined;
+      throw error;
+    });
+    if (laid === undefined) continue;
+    sizes.push(at);
     requireValues(laid, additionalOutputs);
     const forward = { ...laid.builder, nodes: [...laid.builder.nodes] };
     const { gradients } = differentiate(

@@ -1,5 +1,5 @@
 import { filled, numbersOf, tensorOf } from '../../graph/constants.js';
-import { type Attributes, toAttributes } from '../../graph/value.js';
+import { type Attributes, elementCount, toAttributes } from '../../graph/value.js';
 import { elementTypes } from '../../onnx/element-types.js';
 import type { DataType, Node, TensorData } from '../../onnx/ir.js';
 import type { OpenDimension, Sizes } from './dimensions.js';
@@ -28,6 +28,14 @@ interface Place {
   readonly axis?: number;
 }
 
+/** Some axes of a value, one after another, whose sizes are multiplied. */
+interface Extent {
+  readonly name: string;
+  readonly index: number;
+  readonly from: number;
+  readonly to: number;
+}
+
 /** Writes constants that depend on the open dimensions as nodes: Shape, Concat and a little arithmetic. */
 export function shapeWriter(
   builders: readonly Trial[],
@@ -38,7 +46,7 @@ export function shapeWriter(
   const initializers = new Map<string, TensorData>();
   const written = new Map<string, string>();
   const base = builders[0] as Trial;
-  const { byShape, byDim } = findPlaces(builders, dimensions);
+  const { byShape, byDim, byCount } = findPlaces(builders, dimensions);
 
   function emit(opType: string, inputs: readonly string[], attributes: Attributes = {}): string {
     const plain = toAttributes(attributes);
@@ -96,6 +104,14 @@ export function shapeWriter(
       : emit('Div', [numerator, product(below.slice(1), below[0] as string)]);
   }
 
+  /** A [1] tensor of the elements that some axes of a value have together. */
+  function count({ name, from, to }: Extent): string {
+    const axes = Array.from({ length: to - from }, (_, i) => from + i);
+    return axes
+      .map((axis) => emit('Shape', [name], { start: axis, end: axis + 1 }))
+      .reduce((total, size) => emit('Mul', [total, size]));
+  }
+
   function cast(name: string, type: DataType): string {
     return type === 'int64' ? name : emit('Cast', [name], { to: elementTypes[type].code });
   }
@@ -105,6 +121,8 @@ export function shapeWriter(
     const place = byDim.get(seen.join());
     if (place?.axis !== undefined && place.index < before)
       return cast(emit('Shape', [place.name], { start: place.axis, end: place.axis + 1 }), type);
+    const extent = byCount.get(seen.join());
+    if (extent !== undefined && extent.index < before) return cast(count(extent), type);
     const found = findFormula(seen, dimensions, sizes);
     if (found === undefined) return undefined;
     const integral = type.includes('int');
@@ -196,10 +214,12 @@ function isIntegral(found: Formula): boolean {
   return numbers.every(Number.isInteger);
 }
 
-/** Values by their shape, and dimensions by their size, in all trials: the earliest of each. Inputs come first. */
+/** Values by their shape, dimensions by their size, and runs of dimensions by their product, in all trials: the
+ *  earliest of each. Inputs come first. */
 function findPlaces(builders: readonly Trial[], dimensions: readonly OpenDimension[]) {
   const byShape = new Map<string, Place>();
   const byDim = new Map<string, Place>();
+  const byCount = new Map<string, Extent>();
   const [base] = builders;
   const note = (name: string, index: number) => {
     const shapes = builders.map((builder) => builder.values.get(name)?.shape ?? []);
@@ -210,11 +230,15 @@ function findPlaces(builders: readonly Trial[], dimensions: readonly OpenDimensi
     for (let axis = 0; axis < rank; axis++) {
       const key = shapes.map((shape) => shape[axis]).join();
       if (!byDim.has(key)) byDim.set(key, { name, index, axis });
+      for (let to = axis + 2; to <= rank; to++) {
+        const counts = shapes.map((shape) => elementCount(shape.slice(axis, to))).join();
+        if (!byCount.has(counts)) byCount.set(counts, { name, index, from: axis, to });
+      }
     }
   };
   for (const { input } of dimensions) note(input, -1);
   base?.nodes.forEach((node, index) => {
     for (const output of node.outputs) if (output !== '') note(output, index);
   });
-  return { byShape, byDim };
+  return { byShape, byDim, byCount };
 }
