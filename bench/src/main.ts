@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
+import { wholeNumbers } from './arguments.js';
 import { compileCases, measureCompilation } from './compile.js';
 import { compileFormats } from './compile-report.js';
 import { environmentOf } from './environment.js';
@@ -37,13 +38,6 @@ const { values } = parseArgs({
   },
 });
 
-function wholeNumber(name: 'steps' | 'rounds' | 'threads'): number {
-  const number = Number(values[name]);
-  if (Number.isInteger(number) && number > 0) return number;
-  process.stderr.write(`--${name} must be a whole number above 0, not ${values[name]}\n`);
-  process.exit(2);
-}
-
 if (values.help) {
   process.stdout.write(usage);
   process.exit(0);
@@ -57,13 +51,8 @@ if (values.compile) {
   process.exit(0);
 }
 
-const threads = wholeNumber('threads');
-const schedule = {
-  rounds: wholeNumber('rounds'),
-  steps: wholeNumber('steps'),
-  warmup: 3,
-  pause: 80,
-};
+const { threads, rounds, steps } = wholeNumbers(values, 'threads', 'rounds', 'steps');
+const schedule = { rounds, steps, warmup: 3, pause: 80 };
 const pythons = values.python === undefined ? ['python3', '/usr/bin/python3'] : [values.python];
 const pytorch = await findPyTorch(pythons, threads);
 const sections = [

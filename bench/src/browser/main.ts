@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
+import { wholeNumbers } from '../arguments.js';
 import { browserBenchmark } from './run.js';
 
 const usage = `pnpm bench:browser [options]
@@ -25,26 +26,15 @@ const { values } = parseArgs({
   },
 });
 
-function wholeNumber(name: 'rounds' | 'steps' | 'threads'): number {
-  const number = Number(values[name]);
-  if (Number.isInteger(number) && number > 0) return number;
-  process.stderr.write(`--${name} must be a whole number above 0, not ${values[name]}\n`);
-  process.exit(2);
-}
-
 if (values.help) {
   process.stdout.write(usage);
   process.exit(0);
 }
 
-const schedule = {
-  rounds: wholeNumber('rounds'),
-  steps: wholeNumber('steps'),
-  warmup: 1,
-  pause: 80,
-};
+const { threads, rounds, steps } = wholeNumbers(values, 'threads', 'rounds', 'steps');
+const schedule = { rounds, steps, warmup: 1, pause: 80 };
 try {
-  const report = await browserBenchmark(schedule, wholeNumber('threads'), {
+  const report = await browserBenchmark(schedule, threads, {
     processor: !values['only-gpu'],
     gpu: values.gpu || values['only-gpu'],
   });

@@ -3,6 +3,7 @@ import { type AttributeContext, decodeAttributes } from './decode-attributes.js'
 import { decodeValueInfo } from './decode-types.js';
 import { type ExternalData, externalReader } from './external-data.js';
 import { onnx } from './generated/messages.js';
+import { collectInitializers } from './initializers.js';
 import { toInteger } from './integers.js';
 import type { FunctionDefinition, Graph, Model, Node, TensorData, ValueInfo } from './ir.js';
 import { canonicalDomain, opsetsOf } from './opsets.js';
@@ -97,22 +98,14 @@ function decodeInitializers(
   where: string,
   { external }: AttributeContext,
 ): ReadonlyMap<string, TensorData> {
-  const initializers = new Map<string, TensorData>();
-  const add = (name: string, decode: (place: string) => TensorData): void => {
-    const place = `${where}, initializer "${name}"`;
-    if (name === '' || initializers.has(name)) {
-      const problem = name === '' ? 'has no name' : 'is there twice';
-      throw new GradwareError('INVALID_MODEL', `An initializer ${problem}`, { where: place });
-    }
-    initializers.set(name, decode(place));
-  };
+  const { all, add } = collectInitializers(where);
   for (const tensor of message.initializer ?? []) {
     add(tensor.name ?? '', (place) => decodeTensor(tensor, place, external));
   }
   for (const tensor of message.sparseInitializer ?? []) {
     add(tensor.values?.name ?? '', (place) => decodeSparseTensor(tensor, place, external));
   }
-  return initializers;
+  return all;
 }
 
 function decodeNode(

@@ -1,5 +1,5 @@
 import type { Op } from '../../graph/builder.js';
-import { windowOf } from '../../graph/shapes/compute.js';
+import { reachedPads, windowOf } from '../../graph/shapes/compute.js';
 import { elementCount, int, ints, type Value } from '../../graph/value.js';
 import { type GradientContext, rules } from '../rule.js';
 import { explicitWindow } from './convolution.js';
@@ -22,15 +22,7 @@ function lpPool({ dy, x: [x], y, attributes, emit, op }: GradientContext): reado
   const kernel = ints(attributes, 'kernel_shape') ?? [];
   const spatial = x.shape.slice(2);
   const window = windowOf(attributes, spatial, kernel);
-  const rank = spatial.length;
-  // ceil_mode lets the last window reach beyond the padding.
-  const pads = window.pads.map((pad, i) => {
-    if (i < rank) return pad;
-    const axis = i - rank;
-    const extent = (window.dilations[axis] ?? 1) * ((kernel[axis] ?? 1) - 1) + 1;
-    const reach = ((window.output[axis] ?? 1) - 1) * (window.strides[axis] ?? 1) + extent;
-    return Math.max(pad, reach - (spatial[axis] ?? 0) - (window.pads[axis] ?? 0));
-  });
+  const pads = reachedPads(window, spatial);
   const planes = elementCount(x.shape.slice(0, 2));
   const ones = op.filled({ type: x.type, shape: [1, 1, ...kernel] }, 1);
   const share = op.reshape(outer(op, dy, y, p), [planes, 1, ...y.shape.slice(2)]);

@@ -83,6 +83,21 @@ export function windowOf(
   return { kernel, strides, dilations, pads, output };
 }
 
+/** Pads that reach as far as the last window: with ceil_mode that may be beyond those of the op. */
+export function reachedPads(
+  { kernel, strides, dilations, pads, output }: Window,
+  spatial: readonly number[],
+): readonly number[] {
+  const rank = spatial.length;
+  return pads.map((pad, i) => {
+    if (i < rank) return pad;
+    const axis = i - rank;
+    const extent = (dilations[axis] ?? 1) * ((kernel[axis] ?? 1) - 1) + 1;
+    const reach = ((output[axis] ?? 1) - 1) * (strides[axis] ?? 1) + extent;
+    return Math.max(pad, reach - (spatial[axis] ?? 0) - (pads[axis] ?? 0));
+  });
+}
+
 /** How a transposed convolution crops its output: by `pads`, or shared out by `auto_pad` and `output_shape`.
  *  `spatial` and `output` are its shapes before and after, without batch and channels. */
 export function transposedWindowOf(

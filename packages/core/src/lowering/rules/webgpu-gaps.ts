@@ -1,6 +1,6 @@
 import type { Op } from '../../graph/builder.js';
 import { tensorOf } from '../../graph/constants.js';
-import { windowOf } from '../../graph/shapes/compute.js';
+import { reachedPads, windowOf } from '../../graph/shapes/compute.js';
 import {
   elementCount,
   float,
@@ -70,15 +70,7 @@ function lpPool({ op, x: [data], attributes }: LoweringContext): Value {
   const kernel = ints(attributes, 'kernel_shape') ?? [];
   const [batch = 0, channels = 0, ...spatial] = data.shape;
   const window = windowOf(attributes, spatial, kernel);
-  const rank = spatial.length;
-  // ceil_mode lets the last window reach beyond the padding.
-  const pads = window.pads.map((pad, i) => {
-    if (i < rank) return pad;
-    const axis = i - rank;
-    const extent = (window.dilations[axis] ?? 1) * ((kernel[axis] ?? 1) - 1) + 1;
-    const reach = ((window.output[axis] ?? 1) - 1) * (window.strides[axis] ?? 1) + extent;
-    return Math.max(pad, reach - (spatial[axis] ?? 0) - (window.pads[axis] ?? 0));
-  });
+  const pads = reachedPads(window, spatial);
   const planes = op.reshape(power(op, data, p), [batch * channels, 1, ...spatial]);
   const ones = op.filled({ type: data.type, shape: [1, 1, ...kernel] }, 1);
   const { strides, dilations, output } = window;

@@ -1,5 +1,6 @@
 import { GradwareError } from '../../errors.js';
 import { hasIdentifier, readFlatBuffer, type Table } from '../flatbuffers/table.js';
+import { collectInitializers } from '../initializers.js';
 import { clampInteger } from '../integers.js';
 import type { Graph, Model, Node, TensorData, ValueInfo } from '../ir.js';
 import { canonicalDomain, opsetsOf } from '../opsets.js';
@@ -88,15 +89,7 @@ function decodeGraph(table: Table, where: string): Graph {
 }
 
 function decodeInitializers(graph: Table, where: string): ReadonlyMap<string, TensorData> {
-  const initializers = new Map<string, TensorData>();
-  const add = (name: string, decode: (place: string) => TensorData): void => {
-    const place = `${where}, initializer "${name}"`;
-    if (name === '' || initializers.has(name)) {
-      const problem = name === '' ? 'has no name' : 'is there twice';
-      throw new GradwareError('INVALID_MODEL', `An initializer ${problem}`, { where: place });
-    }
-    initializers.set(name, decode(place));
-  };
+  const { all, add } = collectInitializers(where);
   for (const tensor of graph.tables('initializers'))
     add(tensor.string('name') ?? '', (place) =>
       decodeTensorTable(tensor, { code: 'INVALID_MODEL', where: place }),
@@ -109,7 +102,7 @@ function decodeInitializers(graph: Table, where: string): ReadonlyMap<string, Te
       return denseTensor(sparse.int64s('dims').map(Number), decode(values), decode(indices), place);
     });
   }
-  return initializers;
+  return all;
 }
 
 function decodeNode(table: Table, index: number, where: string): Node {
