@@ -16,8 +16,7 @@ export function optimizerFromArtifacts(description: OptimizerDescription): Optim
   if (clipGradNorm === undefined) return optimizer;
   return {
     ...optimizer,
-    update: (gradients, context) =>
-      optimizer.update(clipByNorm(context.op, gradients, clipGradNorm.maxNorm), context),
+    prepare: (gradients, op) => clipByNorm(op, gradients, clipGradNorm.maxNorm),
   };
 }
 

@@ -31,6 +31,9 @@ export interface Optimizer {
   readonly settings: Readonly<Record<string, Setting>>;
   /** What a new value of a setting must be. */
   readonly kinds?: Readonly<Record<string, Kind<number>>>;
+  /** What it makes of the gradients in place before it reads them, so that those of later calls of `runTrainStep`
+   *  are added to that: ORT's InplaceClipGradNorm. */
+  prepare?(gradients: readonly Value[], op: Op): readonly Value[];
   update(gradients: readonly Value[], context: OptimizerContext): readonly Value[];
 }
 

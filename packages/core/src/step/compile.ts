@@ -44,7 +44,9 @@ export function compileStep(graph: TrainingGraph, options: CompileOptions): Step
 
   if (part !== 'update') seedGradient(graph, chains.shared);
   const records = [
-    ...(part === 'backward' ? accumulateGradients(graph) : updateParameters(writer, graph, chains)),
+    ...(part === 'backward'
+      ? accumulateGradients(graph)
+      : updateParameters(writer, graph, chains, part)),
     ...(part === 'update' ? [] : statisticsOf(graph)),
     ...registry.states.values(),
   ];

@@ -3,7 +3,7 @@ import type { Value } from '../graph/value.js';
 import { liveSetting, ownState, type StateRecord, type StepWriter } from '../plugins/registry.js';
 import type { GroupUpdate, StepChains } from './chains.js';
 import { groupPrefix, optimizerPrefix } from './groups.js';
-import { names } from './program.js';
+import { names, type Part } from './program.js';
 import type { TrainingGraph } from './training-graph.js';
 
 function record(key: string, value: Value, next: Value, parameter?: string): StateRecord {
@@ -48,30 +48,46 @@ export function accumulateGradients(graph: TrainingGraph): StateRecord[] {
   );
 }
 
-/** Chain of all, then for each group its own and its optimizer, then w ← w + Δ. */
+/** Chain of all, then for each group its own and its optimizer, then w ← w + Δ. In a half of its own, gradients that
+ *  an optimizer changes in place are changed, unless a plugin stands between. */
 export function updateParameters(
   writer: StepWriter,
   { trainable }: TrainingGraph,
   { shared, groups }: StepChains,
+  part: Part,
 ): StateRecord[] {
   const { op } = writer.builder;
-  const gradients = shared.transform(
-    trainable.map(({ parameter, gradient }) => ({ ...gradient, parameter: parameter.name })),
-  );
-  const updates = groups.flatMap((group) =>
-    runOptimizer(writer, group, group.chain.transform(ownOf(group, gradients))),
-  );
+  const given = trainable.map(({ parameter, gradient }) => ({
+    ...gradient,
+    parameter: parameter.name,
+  }));
+  const raw = new Map(given.map((gradient) => [gradient.name, gradient]));
+  const gradients = shared.transform(given);
+  const changedInPlace: StateRecord[] = [];
+  const updates = groups.flatMap((group) => {
+    const { optimizer } = group.group;
+    const read = group.chain.transform(ownOf(group, gradients));
+    const prepared = optimizer.prepare?.(read, op) ?? read;
+    const kept = prepared.map((value, i) => ({ ...value, parameter: read[i]?.parameter }));
+    read.forEach(({ name }, i) => {
+      const [buffer, next] = [raw.get(name), kept[i]];
+      if (part !== 'update' || buffer === undefined || next === undefined) return;
+      if (next.name !== name) changedInPlace.push(record(name, buffer, next, buffer.parameter));
+    });
+    return runOptimizer(writer, group, kept);
+  });
   const changed = shared.transformUpdates(updates);
   const final = new Map(
     groups
       .flatMap((group) => group.chain.transformUpdates(ownOf(group, changed)))
       .map((update) => [update.parameter, update]),
   );
-  return trainable.map(({ parameter }) => {
+  const parameters = trainable.map(({ parameter }) => {
     const { name } = parameter;
     const next = op.Add(parameter, final.get(name) as Value);
     return record(`parameter/${name}`, parameter, next, name);
   });
+  return [...parameters, ...changedInPlace];
 }
 
 function ownOf({ group }: GroupUpdate, values: readonly Value[]): readonly Value[] {
