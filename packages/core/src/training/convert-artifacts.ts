@@ -7,6 +7,7 @@ import { encodeModel } from '../onnx/model.js';
 import type { Runtime } from '../runtime/runtime.js';
 import type { ArtifactFiles, CheckpointState } from './api.js';
 import { namedFiles } from './generate/files.js';
+import { evaluationForm } from './source/batch-norm.js';
 import { findArtifacts } from './source/find-artifacts.js';
 import { isArtifactFiles, readModel } from './source/load.js';
 import { loadParameters } from './source/load-checkpoint.js';
@@ -66,7 +67,7 @@ export async function convertArtifacts(
   });
   const models = {
     trainModel: encodeModel(trainModel),
-    ...(evaluation && { evalModel: encodeModel(evaluation.model) }),
+    ...(evaluation && { evalModel: encodeModel(evaluationForm(evaluation.model)) }),
     ...(optimizer && {
       optimizerModel: encodeModel(
         optimizerModel(readOptimizerModel(optimizer.model, optimizer.file)),

@@ -1,7 +1,7 @@
 import type { Tensor } from 'onnxruntime-common';
 import { GradwareError } from '../../errors.js';
 import type { GraphBuilder } from '../../graph/builder.js';
-import { int, type Value } from '../../graph/value.js';
+import type { Value } from '../../graph/value.js';
 import type { ValueInfo } from '../../onnx/ir.js';
 import { didYouMean } from '../../options/nearest.js';
 import type { Feeds } from '../api.js';
@@ -72,8 +72,13 @@ export interface LabelInput {
 const passThrough = new Set(['Identity', 'Cast', 'Reshape', 'Squeeze', 'Unsqueeze', 'Flatten']);
 
 /** Finds the inputs that a cross entropy reads as labels: out of range, they would read memory that is not theirs,
- *  or fail without a name. */
-export function findLabels(builder: GraphBuilder, inputs: readonly Value[]): readonly LabelInput[] {
+ *  or fail without a name.
+ *  @param unnamed the label that is ignored where the model names none */
+export function findLabels(
+  builder: GraphBuilder,
+  inputs: readonly Value[],
+  unnamed: number | undefined,
+): readonly LabelInput[] {
   const fed = new Set(inputs.map(({ name }) => name));
   return builder.nodes.flatMap((node): LabelInput[] => {
     if (
@@ -91,10 +96,13 @@ export function findLabels(builder: GraphBuilder, inputs: readonly Value[]): rea
     )
       input = made.inputs[0] ?? '';
     if (scores === undefined || !fed.has(input)) return [];
+    const classes = scores.shape[1] ?? 0;
     const { ignore_index: given } = node.attributes;
-    // Where it is absent, ORT's kernels silently ignore a label of -1: more often a mistake than a wish.
-    const ignored = given === undefined ? undefined : int(node.attributes, 'ignore_index', -1);
-    return [{ input, classes: scores.shape[1] ?? 0, ignored }];
+    if (given?.type === 'int') return [{ input, classes, ignored: given.value }];
+    const fourth = node.opType.endsWith('Internal') ? (node.inputs[3] ?? '') : '';
+    if (fourth === '') return [{ input, classes, ignored: unnamed }];
+    const ignored = builder.constant(fourth);
+    return ignored === undefined ? [] : [{ input, classes, ignored: Number(ignored.data[0]) }];
   });
 }
 

@@ -44,7 +44,7 @@ export function createCompiler(
         ? updateGraph(parts)
         : await parts.source.build(inputs, graphForm(parts.current().execution.provider));
     const { execution, sessionOptions } = parts.current();
-    const labels = findLabels(graph.builder, graph.inputs);
+    const labels = findLabels(graph.builder, graph.inputs, parts.source.ignoredLabel);
     const program = compileStep(graph, {
       chain: parts.plan.chain,
       groups: parts.plan.groups,

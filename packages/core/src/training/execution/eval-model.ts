@@ -45,7 +45,7 @@ export function createEvaluation(
   async function labelsIn(feeds: Feeds): Promise<readonly LabelInput[]> {
     if (source.inputs.some(({ name }) => feeds[name] === undefined)) return [];
     const { builder, inputs } = await source.build(checkFeeds(feeds, source.inputs));
-    return findLabels(builder, inputs);
+    return findLabels(builder, inputs, source.ignoredLabel);
   }
 
   async function open(feeds: Feeds): Promise<Opened> {

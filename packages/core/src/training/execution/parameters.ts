@@ -57,6 +57,16 @@ export function parameterAccess(
     });
   }
 
+  /** What shapes are made of is built into every step. */
+  function refuseFixed(name: string, given: TensorData): void {
+    const { data } = specOf(name);
+    if (!source.fixed?.has(name) || given.data.every((value, i) => value === data[i])) return;
+    throw new GradwareError('UNSUPPORTED', `"${name}" is part of the model and cannot be changed`, {
+      where: source.file,
+      remedy: 'Make the artifacts anew with the other value.',
+    });
+  }
+
   function demand(name: string): string {
     const initial = specOf(name);
     const key = keyOf(name);
@@ -122,10 +132,12 @@ export function parameterAccess(
           `"${name}" is ${wanted.type}[${wanted.dims}], not ${given.type}[${given.dims}]`,
           { remedy: 'Give a value of the type and shape of the parameter.' },
         );
+      refuseFixed(name, given);
       const copy = { ...given, data: given.data.slice() as typeof given.data };
       store.set(keyOf(name), toTensor(runtime.Tensor, copy));
     },
     setAll(values) {
+      for (const [name, tensor] of values) refuseFixed(name, tensor);
       for (const [name, { type, dims, data }] of values) {
         const copy = data.slice() as typeof data;
         store.set(keyOf(name), toTensor(runtime.Tensor, { type, dims, data: copy }));

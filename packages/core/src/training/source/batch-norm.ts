@@ -1,6 +1,7 @@
 import { GradwareError } from '../../errors.js';
 import { int } from '../../graph/value.js';
-import type { Graph, Node } from '../../onnx/ir.js';
+import type { Graph, Model, Node } from '../../onnx/ir.js';
+import { usedNames } from '../../onnx/names.js';
 
 /** Whether batch norms normalise by the batch and follow it with their running statistics, or keep to the statistics
  *  that they have. */
@@ -60,6 +61,22 @@ export function trainingForm(graph: Graph, mode: BatchNormMode | undefined): Tra
 export function frozen(node: Node): Node {
   const { training_mode: _, ...attributes } = node.attributes;
   return { ...node, outputs: node.outputs.slice(0, 1), attributes };
+}
+
+/** An eval_model as stock ONNX Runtime reads it: ORT's tools switch the mode of its batch norms, and leave the outputs
+ *  that only the other mode has. */
+export function evaluationForm(model: Model): Model {
+  const { graph } = model;
+  const used = new Set([
+    ...graph.nodes.flatMap(usedNames),
+    ...graph.outputs.map(({ name }) => name),
+  ]);
+  const nodes = graph.nodes.map((node) =>
+    isBatchNorm(node) && !isTraining(node) && !node.outputs.slice(1).some((name) => used.has(name))
+      ? frozen(node)
+      : node,
+  );
+  return { ...model, graph: { ...graph, nodes } };
 }
 
 function fresh(names: Set<string>, hint: string): string {

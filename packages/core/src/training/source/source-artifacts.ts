@@ -9,6 +9,7 @@ import type { Value } from '../../graph/value.js';
 import type { Graph, Model, TensorData, ValueInfo } from '../../onnx/ir.js';
 import { optimizerFromArtifacts } from '../../optimizers/from-artifacts.js';
 import type { TrainingGraph } from '../../step/training-graph.js';
+import { evaluationForm } from './batch-norm.js';
 import { extractModel, predictionOf } from './extract.js';
 import { requireKnownOps } from './known-ops.js';
 import type { ModelSource } from './source.js';
@@ -28,7 +29,8 @@ const ortLearningRate = 0.001;
 /** Training artifacts that ORT's own tools (or `generateArtifacts`) wrote.
  *  @throws GradwareError INVALID_CHECKPOINT where checkpoint and training model do not fit */
 export function artifactSource(artifacts: Artifacts, oracle: ShapeOracle): ModelSource {
-  const { checkpoint, evaluation, file } = artifacts;
+  const { checkpoint, file } = artifacts;
+  const evaluation = artifacts.evaluation && evaluationForm(artifacts.evaluation);
   const held = new Map([...checkpoint.trainable, ...checkpoint.frozen]);
   const upgraded = upgradeModel(artifacts.training);
   const parsed = parseTrainingModel(upgraded, { file, parameters: held.keys() });
@@ -37,17 +39,19 @@ export function artifactSource(artifacts: Artifacts, oracle: ShapeOracle): Model
   const trainable = parsed.trainable.map(({ parameter }) => parameter);
   const isTrainable = new Set(trainable);
   const running = runningStatistics(parsed.graph, parameters);
+  const fixed = fixedParameters(parameters, isTrainable, checkpoint.nominal);
+  const graph = {
+    ...parsed.graph,
+    initializers: new Map([...parsed.graph.initializers, ...fixed]),
+  };
 
   async function build(inputs: readonly Value[]): Promise<TrainingGraph> {
-    const fed = [...parameters].map(
-      ([name, { type, dims }]): Value => ({
-        name,
-        type,
-        shape: dims,
-        ...(isTrainable.has(name) && { parameter: name }),
-      }),
+    const fed = [...parameters].flatMap(([name, { type, dims }]): Value[] =>
+      fixed.has(name)
+        ? []
+        : [{ name, type, shape: dims, ...(isTrainable.has(name) && { parameter: name }) }],
     );
-    const builder = await inferTypes(parsed.graph, [...inputs, ...fed], oracle);
+    const builder = await inferTypes(graph, [...inputs, ...fed], oracle);
     const loss = builder.value(parsed.loss);
     return {
       builder,
@@ -85,12 +89,14 @@ export function artifactSource(artifacts: Artifacts, oracle: ShapeOracle): Model
     file,
     inputs: parsed.userInputs,
     targets: [],
+    ignoredLabel: -1,
     outputNames: [parsed.loss, ...parsed.outputs.map(({ name }) => name)],
     evalInputs,
     evalOutputs,
     parameters,
     trainable,
     frozen: [...parameters.keys()].filter((name) => !isTrainable.has(name) && !running.has(name)),
+    fixed: new Set(fixed.keys()),
     statistics: [...running.keys()],
     optimizer: artifacts.optimizer && optimizerFromArtifacts(artifacts.optimizer),
     optimizerState: checkpoint.optimizer,
@@ -136,6 +142,19 @@ function runningStatistics(
     }
   }
   return found;
+}
+
+/** Parameters that no kernel of ORT's trains: shapes, axes and indices, where every initializer was made an input. What
+ *  a Reshape makes of them has to be known before anything runs. */
+function fixedParameters(
+  parameters: ReadonlyMap<string, TensorData>,
+  trainable: ReadonlySet<string>,
+  nominal: boolean,
+): ReadonlyMap<string, TensorData> {
+  if (nominal) return new Map();
+  return new Map(
+    [...parameters].filter(([name, { type }]) => !trainable.has(name) && !type.includes('float')),
+  );
 }
 
 /** The checkpoint's values for the parameters that the training model asks for, in its order. */

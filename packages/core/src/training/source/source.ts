@@ -21,6 +21,9 @@ export interface ModelSource {
   readonly inputs: readonly ValueInfo[];
   /** Those of them that the loss added: their shapes follow from the others. */
   readonly targets: readonly string[];
+  /** The label that a cross entropy ignores where the model names none: ORT's kernels take -1. In a forward model such
+   *  a label is more often a mistake than a wish. */
+  readonly ignoredLabel?: number | undefined;
   /** Loss first. */
   readonly outputNames: readonly string[];
   readonly evalInputs: readonly string[];
@@ -29,6 +32,8 @@ export interface ModelSource {
   readonly parameters: ReadonlyMap<string, TensorData>;
   readonly trainable: readonly string[];
   readonly frozen: readonly string[];
+  /** Frozen ones that shapes and indices are made of: steps have them built in, so that they cannot be changed. */
+  readonly fixed?: ReadonlySet<string> | undefined;
   /** Running statistics: changed by steps, but not by the optimizer. */
   readonly statistics: readonly string[];
   /** The artifacts' own. */
