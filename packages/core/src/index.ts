@@ -1,5 +1,5 @@
 export type { Property } from './artifacts/ort-checkpoint.js';
-export * from './errors.js';
+export { type ErrorCode, type ErrorDetails, GradwareError } from './errors.js';
 export type { Op } from './graph/builder.js';
 export type { State, StateOptions } from './graph/state.js';
 export { elementCount, sameShape, type TensorType, type Value } from './graph/value.js';
@@ -19,7 +19,13 @@ export {
   onnxLoss,
   output,
 } from './losses/index.js';
-export * from './losses/loss.js';
+export {
+  defineLoss,
+  type Loss,
+  type LossContext,
+  type LossDefinition,
+  type LossFactory,
+} from './losses/loss.js';
 export type { Provider } from './lowering/rule.js';
 export { elementTypes } from './onnx/element-types.js';
 export { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from './onnx/float16.js';
@@ -28,8 +34,27 @@ export { adam, adamw } from './optimizers/adamw.js';
 export * from './optimizers/optimizer.js';
 export { sgd } from './optimizers/sgd.js';
 export { didYouMean, nearest } from './options/nearest.js';
-export * from './options/options.js';
-export { parseSchedule, scheduleUsage } from './options/parse-schedule.js';
+export {
+  boolean,
+  type ConstantOption,
+  constant,
+  finite,
+  fraction,
+  type Given,
+  integer,
+  type Kind,
+  nonNegative,
+  number,
+  type Option,
+  type Options,
+  oneOf,
+  positive,
+  type Resolved,
+  ratio,
+  type SettingOption,
+  setting,
+} from './options/options.js';
+export { parseSchedule } from './options/parse-schedule.js';
 export type {
   ParameterFilter,
   ParameterInfo,
