@@ -64,7 +64,19 @@ export async function layModels(request: ModelsRequest, oracle: ShapeOracle): Pr
       if (first === undefined || error.code === 'UNSUPPORTED') first = error;
     }
   }
-  throw first;
+  throw first === undefined ? first : withRemedy(first, request.open);
+}
+
+/** Sizes that do not fit may be those of dimensions that are not open in truth. */
+function withRemedy(error: GradwareError, { dimensions }: OpenInputs): GradwareError {
+  const { code, problem, where, remedy, cause } = error;
+  if (remedy !== undefined || dimensions.length === 0) return error;
+  const names = dimensions.map(({ name }) => name).join(', ');
+  return new GradwareError(code, problem, {
+    ...(where !== undefined && { where }),
+    remedy: `No sizes were found that fit the open dimensions (${names}): fix some (dimensions: { <name>: <size> }).`,
+    cause,
+  });
 }
 
 interface Graphs {

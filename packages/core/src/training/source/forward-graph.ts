@@ -31,14 +31,34 @@ export interface LaidForward {
   readonly inputs: readonly Value[];
 }
 
+/** A forward graph without its loss, typed. */
+export interface TypedForward {
+  readonly builder: GraphBuilder;
+  readonly weights: readonly Value[];
+  /** The model's own inputs. */
+  readonly inputs: readonly Value[];
+  /** All that was given, by name. */
+  readonly own: ReadonlyMap<string, Value>;
+}
+
 /** Types a forward graph for inputs of exact shapes and appends the loss.
  *  @param given the model's inputs, and targets where their shapes are known, in any order */
 export async function layForward(
   graph: Graph,
-  { loss, predictions, parameters, trainable, file }: ForwardParts,
+  parts: ForwardParts,
   given: readonly Value[],
   oracle: ShapeOracle,
 ): Promise<LaidForward> {
+  return appendLoss(await typeForward(graph, parts, given, oracle), parts, oracle);
+}
+
+/** @throws GradwareError INVALID_MODEL for a graph that is wrong, at these sizes or at any */
+export async function typeForward(
+  graph: Graph,
+  { parameters, trainable, file }: ForwardParts,
+  given: readonly Value[],
+  oracle: ShapeOracle,
+): Promise<TypedForward> {
   const own = new Map(given.map((input) => [input.name, input]));
   const weights = [...parameters].map(
     ([name, { type, dims }]): Value => ({
@@ -49,12 +69,23 @@ export async function layForward(
     }),
   );
   const bare = { ...graph, initializers: without(graph.initializers, parameters) };
-  const model = fedInputs(graph)
+  const inputs = fedInputs(graph)
     .map(({ name }) => own.get(name))
     .filter((value) => value !== undefined);
-  requireSizes(model, file);
-  const builder = await inferTypes(bare, [...model, ...weights], oracle);
+  requireSizes(inputs, file);
+  const builder = await inferTypes(bare, [...inputs, ...weights], oracle).catch((error) => {
+    throw at(error, inputs, file);
+  });
   requireSizes(builder.values.values(), file);
+  return { builder, weights, inputs, own };
+}
+
+/** @throws GradwareError for a loss that does not fit what the graph predicts */
+export async function appendLoss(
+  { builder, weights, inputs, own }: TypedForward,
+  { loss, predictions, file }: ForwardParts,
+  oracle: ShapeOracle,
+): Promise<LaidForward> {
   const targets: Value[] = [];
   const context: LossContext = {
     op: builder.op,
@@ -81,8 +112,19 @@ export async function layForward(
     targets,
     weights,
     loss: namedLoss(builder, total),
-    inputs: [...model, ...targets],
+    inputs: [...inputs, ...targets],
   };
+}
+
+/** Where a graph was refused that names no place: with inputs of other shapes it may be right. */
+function at(error: unknown, inputs: readonly Value[], file: string): unknown {
+  if (!(error instanceof GradwareError) || error.where !== undefined) return error;
+  const shapes = inputs.map(({ name, shape }) => `${name} [${shape}]`).join(', ');
+  return new GradwareError(error.code, error.problem, {
+    where: shapes === '' ? file : `${file}, with ${shapes}`,
+    ...(error.remedy !== undefined && { remedy: error.remedy }),
+    cause: error.cause,
+  });
 }
 
 /** What a tensor may have at most: kernels count in 32 bits. */

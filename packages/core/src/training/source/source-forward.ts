@@ -1,23 +1,26 @@
 import { GradwareError } from '../../errors.js';
 import { differentiate } from '../../gradients/differentiate.js';
-import type { GraphBuilder } from '../../graph/builder.js';
 import type { ShapeOracle } from '../../graph/infer.js';
 import { irVersion, opset } from '../../graph/opset.js';
 import { sortNodes } from '../../graph/order.js';
 import { upgradeModel } from '../../graph/upgrade.js';
 import { elementCount, type Value } from '../../graph/value.js';
 import type { Loss } from '../../losses/loss.js';
-import type { DataType, Graph, Model, TensorData, ValueInfo } from '../../onnx/ir.js';
+import type { Model, TensorData, ValueInfo } from '../../onnx/ir.js';
 import { didYouMean } from '../../options/nearest.js';
 import { type BatchNormMode, trainingForm } from './batch-norm.js';
+import { layExample } from './example.js';
 import { extractModel } from './extract.js';
 import {
+  appendLoss,
   evaluationMode,
   type ForwardParts,
   fedInputs,
   layForward,
   predictionNames,
   refuseNothingToTrain,
+  type TypedForward,
+  typeForward,
 } from './forward-graph.js';
 import { shortest } from './graph-form.js';
 import { requireKnownOps } from './known-ops.js';
@@ -70,34 +73,41 @@ export async function forwardSource(
   const outputNames = original.outputs.map(({ name }) => name);
 
   const parts: ForwardParts = { loss, predictions, parameters, trainable: isTrainable, file };
-  const lay = (inputs: readonly Value[], forward: Graph) =>
-    layForward(forward, parts, inputs, oracle);
 
   const training = graph;
   const evaluation = evaluationMode(upgraded);
-  const example = await lay(fedByUser.map(exampleInput), training);
-  differentiate(
-    example.builder,
-    example.loss,
-    trainable,
-    straightThrough,
-    shortest.longestUnrolled,
+  const type = (values: readonly Value[]) => typeForward(training, parts, values, oracle);
+  const layWhole = async (typed: TypedForward, { longestUnrolled } = shortest) => {
+    const laid = await appendLoss(typed, parts, oracle);
+    const backward = differentiate(
+      laid.builder,
+      laid.loss,
+      trainable,
+      straightThrough,
+      longestUnrolled,
+    );
+    return { ...laid, ...backward };
+  };
+  const example = await layExample(
+    { graph: training, ...parts, type, lay: (typed: TypedForward) => layWhole(typed) },
+    oracle,
   );
   const targets = example.targets.map(
     ({ name, type, shape }): ValueInfo => ({ name, type, shape: shape.map(() => null) }),
   );
   const inputs = [...fedByUser, ...targets];
   const extra = given.additionalOutputNames ?? [];
-  for (const name of extra) requireValue(example.builder, name, file);
+  const known = new Set(example.values);
+  for (const name of extra) requireValue(known, name, file);
 
   return {
     kind: 'forward',
     file,
     inputs,
     targets: targets.map(({ name }) => name),
-    outputNames: [example.loss.name, ...extra],
+    outputNames: [example.loss, ...extra],
     evalInputs: inputs.map(({ name }) => name),
-    evalOutputs: [example.loss.name, ...outputNames],
+    evalOutputs: [example.loss, ...outputNames],
     parameters,
     trainable,
     frozen: [...parameters.keys()].filter(isFrozen),
@@ -110,16 +120,9 @@ export async function forwardSource(
       ...evaluationExportWarnings(original, given.batchNorm),
       ...lossWarnings(loss.name, original, predictions),
     ],
-    async build(values, form = shortest) {
-      const laid = await lay(values, training);
-      const { builder } = laid;
-      const { seed, gradients } = differentiate(
-        builder,
-        laid.loss,
-        trainable,
-        straightThrough,
-        form.longestUnrolled,
-      );
+    async build(values, form) {
+      const laid = await layWhole(await type(values), form);
+      const { builder, seed, gradients } = laid;
       return {
         builder,
         inputs: laid.inputs,
@@ -138,7 +141,7 @@ export async function forwardSource(
       };
     },
     async evaluation(values): Promise<EvaluationModel> {
-      const laid = await lay(values, evaluation);
+      const laid = await layForward(evaluation, parts, values, oracle);
       const { builder } = laid;
       const outputs = [laid.loss.name, ...outputNames];
       return {
@@ -170,19 +173,10 @@ export async function forwardSource(
 }
 
 /** @throws GradwareError INVALID_OPTION for a value that the model does not make, with the nearest names */
-function requireValue(builder: GraphBuilder, name: string, file: string): void {
-  if (builder.values.has(name)) return;
+function requireValue(known: ReadonlySet<string>, name: string, file: string): void {
+  if (known.has(name)) return;
   throw new GradwareError('INVALID_OPTION', `The model has no value "${name}" to return`, {
     where: file,
-    remedy: didYouMean(name, builder.values.keys(), 'Name an output of one of its nodes.'),
+    remedy: didYouMean(name, known, 'Name an output of one of its nodes.'),
   });
-}
-
-/** Open dimensions count as 1 where only names, types and gradients are asked for. */
-function exampleInput({ name, type, shape }: ValueInfo): Value {
-  return {
-    name,
-    type: (type ?? 'float32') as DataType,
-    shape: (shape ?? []).map((dim) => (typeof dim === 'number' ? dim : 1)),
-  };
 }
