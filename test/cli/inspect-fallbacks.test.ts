@@ -59,7 +59,29 @@ function inLoop() {
   return model(['batch', 4], ['batch', 3]);
 }
 
+/** A second output in float64, which no step needs. */
+function withDoubleOutput() {
+  const { weight, add, model } = modelWriter();
+  add('Gemm', ['x', weight('w', [4, 3]), weight('b', [3])], {}, 'y');
+  const written = model(['batch', 4], ['batch', 3]);
+  const { nodes, outputs } = written.graph;
+  const wide: Node = {
+    ...node('Cast', ['y'], ['wide']),
+    name: 'only_evaluated',
+    attributes: { to: { type: 'int', value: float64 } },
+  };
+  return {
+    ...written,
+    graph: {
+      ...written.graph,
+      nodes: [...nodes, wide],
+      outputs: [...outputs, { name: 'wide', type: 'float64' as const, shape: ['batch', 3] }],
+    },
+  };
+}
+
 beforeAll(() => {
+  writeFileSync(path('evaluated.onnx'), encodeModel(withDoubleOutput()));
   writeFileSync(path('doubles.onnx'), encodeModel(inDoubles()));
   writeFileSync(path('loop.onnx'), encodeModel(inLoop()));
 });
@@ -98,6 +120,26 @@ test('inspect names a Loop that a step keeps', async () => {
   ]);
 });
 
+test.each([
+  ['a forward model', 'cnn.onnx'],
+  ['artifacts', 'artifacts/cnn'],
+])(
+  'inspect looks at the steps of %s as they are in half precision, with a chain',
+  async (_, name) => {
+    const args = ['--precision', 'float16', '--plugin', 'norm-clip:max-norm=1'];
+    const { code, stdout, stderr } = await inspect(join(digits, name), ...args);
+    expect([code, stderr]).toEqual([0, '']);
+    expect(stdout).toMatch(/\nOn webgpu nothing falls back to the CPU\.\n$/);
+  },
+);
+
+test('inspect looks at evaluations, too', async () => {
+  const { events } = await inspect(path('evaluated.onnx'), '--json');
+  expect(events[0]?.fallbacks).toEqual([
+    { node: 'only_evaluated', op: 'Cast', domain: '', reason: 'no kernel of Cast of float64' },
+  ]);
+});
+
 test('where no step can be laid out, the rest is told, and why that is not', async () => {
   const args = ['--freeze', '*'];
   const { code, stdout, stderr } = await inspect(path('loop.onnx'), ...args);
@@ -115,6 +157,8 @@ test.each([
   ],
   [['--provider', 'webgpu', '--loss', 'mes'], /No loss is named "mes".*mse/s],
   [['--dim', 'batch=3'], /--dim says nothing without --provider/],
+  [['--precision', 'float16'], /--precision says nothing without --provider/],
+  [['--provider', 'webgpu', '--plugin', 'norm-clup'], /norm-clup/],
   [['--provider', 'cuda'], /Allowed choices are webgpu/],
 ])('inspect refuses %s', async (args, message) => {
   const { code, stdout, stderr } = await gradware('inspect', path('loop.onnx'), ...args);

@@ -61,7 +61,7 @@ function digits(path: string, isForward: boolean): WholeModel {
   };
 }
 
-/** The graphs of a step and of evaluation; the losses and weights after two steps are those of the CPU. With plain
+/** The graphs of a step and of an evaluation; the losses, weights and outputs after two steps are those of the CPU. With plain
  *  momentum: an adaptive optimizer makes whole steps of gradients that are nothing but rounding. */
 export async function modelPieces(provider: Provider, name: string): Promise<readonly Piece[]> {
   const make = wholeModels().get(name);
@@ -80,6 +80,7 @@ export async function modelPieces(provider: Provider, name: string): Promise<rea
   });
   await session.step(batch);
   await session.step(batch);
+  await session.runEvalStep(batch);
   await session.release();
   return pieces(name, 1e-3);
 }

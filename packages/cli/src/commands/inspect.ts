@@ -12,8 +12,10 @@ import { lossNames, parseLoss } from '../options/loss.js';
 import { collect, collectFactors } from '../options/parse.js';
 import { renderTable } from '../output/table.js';
 import { style, type Terminal } from '../output/terminal.js';
+import { searchRoots } from '../plugins/find.js';
 import { formatCount } from '../progress/format.js';
 import { jsonLine } from '../progress/json.js';
+import { type Precision, precisions, readPlan } from '../training/plan.js';
 import { type Context, type ExitCode, exitCodes } from './context.js';
 
 interface InspectFlags {
@@ -23,6 +25,8 @@ interface InspectFlags {
   readonly provider?: 'webgpu';
   readonly loss?: string;
   readonly dim: Readonly<Record<string, number>>;
+  readonly plugin: readonly string[];
+  readonly precision: Precision;
   readonly json: boolean;
 }
 
@@ -40,7 +44,7 @@ export function inspectCommand(context: Context, done: (code: ExitCode) => void)
     .addOption(
       new Option(
         '--provider <name>',
-        'also the nodes of a step that would fall back to the CPU there',
+        'also the nodes of steps and evaluations that would fall back to the CPU there',
       ).choices(['webgpu']),
     )
     .option(
@@ -53,6 +57,12 @@ export function inspectCommand(context: Context, done: (code: ExitCode) => void)
       collectFactors,
       {},
     )
+    .option('--plugin <spec>', 'with --provider: as for train (repeatable)', collect, [])
+    .addOption(
+      new Option('--precision <type>', 'with --provider: as for train')
+        .choices(precisions)
+        .default('float32'),
+    )
     .option('--json', 'one JSON object, and nothing else', false)
     .action(async (model: string, flags: InspectFlags) =>
       done(await inspect(model, flags, context)),
@@ -62,7 +72,7 @@ export function inspectCommand(context: Context, done: (code: ExitCode) => void)
 async function inspect(
   model: string,
   flags: InspectFlags,
-  { out, err }: Context,
+  { out, err, cwd }: Context,
 ): Promise<ExitCode> {
   requireProvider(flags);
   const chosen = {
@@ -78,6 +88,7 @@ async function inspect(
           ...chosen,
           loss: flags.loss === undefined ? undefined : parseLoss(flags.loss),
           dimensions: flags.dim,
+          ...(await readPlan({ ...flags, group: [], optimizer: [] }, searchRoots(cwd))),
         });
   const warnings = [...found.warnings, ...unknown];
   if (flags.json) {
@@ -91,8 +102,13 @@ async function inspect(
 }
 
 /** @throws GradwareError INVALID_OPTION for what would have no effect */
-function requireProvider({ provider, loss, dim }: InspectFlags): void {
-  const idle = loss !== undefined ? '--loss' : Object.keys(dim).length > 0 ? '--dim' : undefined;
+function requireProvider({ provider, loss, dim, plugin, precision }: InspectFlags): void {
+  const [idle] = Object.entries({
+    '--loss': loss !== undefined,
+    '--dim': Object.keys(dim).length > 0,
+    '--plugin': plugin.length > 0,
+    '--precision': precision !== 'float32',
+  }).flatMap(([name, given]) => (given ? [name] : []));
   if (provider !== undefined || idle === undefined) return;
   throw new GradwareError('INVALID_OPTION', `${idle} says nothing without --provider`, {
     remedy: 'Add --provider webgpu, or leave it out.',

@@ -50,13 +50,15 @@ export function createEvaluation(
 
   async function open(feeds: Feeds): Promise<Opened> {
     const named = Object.entries(feeds);
-    const shapes = source.evaluationIsDynamic
+    const { provider } = device().execution;
+    const isDynamic = source.evaluationIsDynamic(provider);
+    const shapes = isDynamic
       ? ''
       : named.map(([name, { type, dims }]) => `${name}:${type}[${dims}]`).join();
     const known = cache.get(shapes);
     if (known !== undefined) return known;
-    const values = source.evaluationIsDynamic ? [] : checkFeeds(feeds, source.inputs);
-    const { model, inputs, outputs } = await source.evaluation(values);
+    const values = isDynamic ? [] : checkFeeds(feeds, source.evalInputs);
+    const { model, inputs, outputs } = await source.evaluation(values, provider);
     const opened: Opened = {
       session: await openSession(runtime, encodeModel(model), device().sessionOptions),
       inputs: model.graph.inputs.filter(({ name }) => inputs.includes(name)),

@@ -1,4 +1,7 @@
-import { nodesLeftToCpu } from '../../lowering/webgpu-kernels.js';
+import { createBuilder } from '../../graph/builder.js';
+import type { Value } from '../../graph/value.js';
+import type { Provider } from '../../lowering/rule.js';
+import { type LeftNode, nodesLeftToCpu } from '../../lowering/webgpu-kernels.js';
 import { decodeModel } from '../../onnx/decode-model.js';
 import { adamw } from '../../optimizers/adamw.js';
 import { nonNegative } from '../../options/options.js';
@@ -11,8 +14,10 @@ import { planTraining } from '../execution/groups.js';
 import { inputsAt, type OpenDimension, openDimensions } from '../generate/dimensions.js';
 import { graphForm } from '../source/graph-form.js';
 import { loadSource, type Trainable } from '../source/load.js';
+import type { ModelSource } from '../source/source.js';
 
-/** A node of a step that webgpu would leave to the CPU: what it takes and gives is copied there and back. */
+/** A node of a step, or of an evaluation, that webgpu would leave to the CPU: what it takes and gives is copied there and
+ *  back. */
 export interface Fallback {
   readonly node: string;
   readonly op: string;
@@ -32,6 +37,7 @@ type Trained = Pick<
   | 'straightThrough'
   | 'optimizer'
   | 'plugins'
+  | 'mixedPrecision'
   | 'groups'
 >;
 
@@ -41,8 +47,8 @@ export interface FallbackOptions extends Trained {
   readonly dimensions?: Readonly<Record<string, number>> | undefined;
 }
 
-/** Lays out a training step as webgpu would be given it, and lists the nodes that would fall back to the CPU, in order.
- *  Neither the step nor webgpu is run.
+/** Lays out a training step and an evaluation as webgpu would be given them, and lists the nodes that would fall back to
+ *  the CPU, in order; what both have, once. Neither of them nor webgpu is run.
  *  @throws GradwareError for what cannot be trained, a loss that does not fit, a dimension that no input has */
 export async function inspectFallbacks(
   runtime: Runtime,
@@ -54,25 +60,50 @@ export async function inspectFallbacks(
   const own = source.inputs.filter(({ name }) => !source.targets.includes(name));
   const open = openDimensions(own, dimensions, source.file);
   const sizes = new Map(open.dimensions.map((each) => [each.name, exampleSize(each)]));
-  const graph = await source.build(inputsAt(open.inputs, sizes), graphForm(provider));
+  const inputs = inputsAt(open.inputs, sizes);
+  const graph = await source.build(inputs, graphForm(provider));
   const optimizer = options.optimizer ?? source.optimizer ?? adamw();
   const learningRate = source.defaultLearningRate ?? optimizer.defaultLearningRate;
-  const plugins = options.plugins ?? [];
+  const { mixedPrecision } = options;
+  const plugins = [...(mixedPrecision ? [mixedPrecision] : []), ...(options.plugins ?? [])];
   const { stages } = compileStep(graph, {
     ...planTraining(trainableOf(source), plugins, optimizer, options.groups),
     ...{ provider, part: 'step', feeding: 'single', learningRate },
     live: new Map([['learningRate', { setting: learningRate, kind: nonNegative }]]),
     wantsMetric: () => true,
+    halfPrecision: mixedPrecision !== undefined,
   });
   const nodes = stages.flatMap(
     ({ model }) => decodeModel(model, { file: source.file }).graph.nodes,
   );
-  return nodesLeftToCpu(nodes, graph.builder).map(({ node, kernel }) => ({
+  const inStep = nodesLeftToCpu(nodes, graph.builder).map(fallback);
+  const known = new Set(inStep.map(keyOf));
+  const inEvaluation = await evaluationFallbacks(source, inputs, provider);
+  return [...inStep, ...inEvaluation.filter((each) => !known.has(keyOf(each)))];
+}
+
+function fallback({ node, kernel }: LeftNode): Fallback {
+  return {
     node: node.name || (node.outputs[0] ?? ''),
     op: node.opType,
     domain: node.domain,
     reason: `no kernel of ${kernel}`,
-  }));
+  };
+}
+
+const keyOf = ({ node, reason }: Fallback) => `${node} ${reason}`;
+
+/** None where there is no evaluation model. */
+async function evaluationFallbacks(
+  source: ModelSource,
+  inputs: readonly Value[],
+  provider: Provider,
+): Promise<readonly Fallback[]> {
+  if (source.evalOutputs.length === 0) return [];
+  const wanted = source.evalInputs.map(({ name }) => name);
+  const given = inputs.filter(({ name }) => wanted.includes(name));
+  const { model, known } = await source.evaluation(given, provider);
+  return nodesLeftToCpu(model.graph.nodes, known ?? createBuilder()).map(fallback);
 }
 
 /** More than 1, which would let kernels look as if they broadcast. */

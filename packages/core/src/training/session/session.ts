@@ -77,7 +77,7 @@ export function createSession(parts: SessionParts): TrainingSession {
     trainingInputNames: source.inputs.map(({ name }) => name),
     trainingInputs: source.inputs,
     trainingOutputNames: source.outputNames,
-    evalInputNames: source.evalInputs,
+    evalInputNames: source.evalInputs.map(({ name }) => name),
     evalOutputNames: source.evalOutputs,
     get provider() {
       return device.execution.provider;

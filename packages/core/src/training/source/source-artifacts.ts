@@ -6,12 +6,14 @@ import { filled } from '../../graph/constants.js';
 import { inferTypes, type ShapeOracle } from '../../graph/infer.js';
 import { upgradeModel } from '../../graph/upgrade.js';
 import type { Value } from '../../graph/value.js';
+import type { Provider } from '../../lowering/rule.js';
 import type { Graph, Model, TensorData, ValueInfo } from '../../onnx/ir.js';
 import { optimizerFromArtifacts } from '../../optimizers/from-artifacts.js';
 import type { TrainingGraph } from '../../step/training-graph.js';
 import { evaluationForm } from './batch-norm.js';
 import { extractModel, predictionOf } from './extract.js';
 import { requireKnownOps } from './known-ops.js';
+import { loweredEvaluation, lowersEvaluation } from './lowered-evaluation.js';
 import type { ModelSource } from './source.js';
 
 export interface Artifacts {
@@ -80,9 +82,22 @@ export function artifactSource(artifacts: Artifacts, oracle: ShapeOracle): Model
     return evaluation;
   }
 
-  const evalInputs = (evaluation?.graph.inputs ?? [])
-    .map(({ name }) => name)
-    .filter((name) => !parameters.has(name) && !evaluation?.graph.initializers.has(name));
+  async function evaluationFor(values: readonly Value[], provider: Provider) {
+    const { graph: own } = upgradeModel(needEvaluation());
+    const fed = own.inputs.flatMap(({ name }): readonly Value[] => {
+      const held = fixed.has(name) ? undefined : parameters.get(name);
+      return held === undefined ? [] : [{ name, type: held.type, shape: held.dims }];
+    });
+    const inputs = [...values, ...fed];
+    const initializers = new Map([...own.initializers, ...fixed]);
+    const builder = await inferTypes({ ...own, initializers }, inputs, oracle);
+    return loweredEvaluation(builder, inputs, evalOutputs, provider);
+  }
+
+  const evalInputs = (evaluation?.graph.inputs ?? []).filter(
+    ({ name }) => !parameters.has(name) && !evaluation?.graph.initializers.has(name),
+  );
+  const evalInputNames = evalInputs.map(({ name }) => name);
   const evalOutputs = (evaluation?.graph.outputs ?? []).map(({ name }) => name);
   return {
     kind: 'artifacts',
@@ -105,8 +120,13 @@ export function artifactSource(artifacts: Artifacts, oracle: ShapeOracle): Model
     defaultLearningRate: ortLearningRate,
     warnings: [],
     build,
-    evaluation: async () => ({ model: needEvaluation(), inputs: evalInputs, outputs: evalOutputs }),
-    evaluationIsDynamic: true,
+    async evaluation(values, provider) {
+      const own = lowersEvaluation(provider)
+        ? await evaluationFor(values, provider)
+        : { model: needEvaluation() };
+      return { ...own, inputs: evalInputNames, outputs: evalOutputs };
+    },
+    evaluationIsDynamic: (provider) => !lowersEvaluation(provider),
     exported(values, outputs) {
       const model = needEvaluation();
       const [loss = '', ...others] = evalOutputs;

@@ -25,6 +25,7 @@ import {
 import { shortest } from './graph-form.js';
 import { requireKnownOps } from './known-ops.js';
 import { lossWarnings } from './loss-warnings.js';
+import { loweredEvaluation, lowersEvaluation } from './lowered-evaluation.js';
 import type { EvaluationModel, ModelSource } from './source.js';
 import { chooseParameters, evaluationExportWarnings, type ParameterChoice } from './trainable.js';
 
@@ -106,7 +107,7 @@ export async function forwardSource(
     inputs,
     targets: targets.map(({ name }) => name),
     outputNames: [example.loss, ...extra],
-    evalInputs: inputs.map(({ name }) => name),
+    evalInputs: inputs,
     evalOutputs: [example.loss, ...outputNames],
     parameters,
     trainable,
@@ -140,10 +141,14 @@ export async function forwardSource(
         seed,
       };
     },
-    async evaluation(values): Promise<EvaluationModel> {
+    async evaluation(values, provider): Promise<EvaluationModel> {
       const laid = await layForward(evaluation, parts, values, oracle);
       const { builder } = laid;
       const outputs = [laid.loss.name, ...outputNames];
+      const fed = [...laid.inputs, ...laid.weights];
+      const names = laid.inputs.map(({ name }) => name);
+      if (lowersEvaluation(provider))
+        return { ...loweredEvaluation(builder, fed, outputs, provider), inputs: names, outputs };
       return {
         model: {
           ...given.model,
@@ -152,17 +157,17 @@ export async function forwardSource(
           graph: {
             name: original.name,
             nodes: sortNodes(builder.nodes),
-            inputs: [...laid.inputs, ...laid.weights],
+            inputs: fed,
             outputs: outputs.map((name) => ({ ...builder.value(name) })),
             initializers: builder.initializers,
             valueInfo: new Map(),
           },
         },
-        inputs: laid.inputs.map(({ name }) => name),
+        inputs: names,
         outputs,
       };
     },
-    evaluationIsDynamic: false,
+    evaluationIsDynamic: () => false,
     exported: (values, outputs) =>
       extractModel(
         { ...given.model, graph: evaluationMode(original) },

@@ -1,5 +1,7 @@
 import type { OptimizerState, Property } from '../../artifacts/ort-checkpoint.js';
+import type { GraphBuilder } from '../../graph/builder.js';
 import type { Value } from '../../graph/value.js';
+import type { Provider } from '../../lowering/rule.js';
 import type { Model, TensorData, ValueInfo } from '../../onnx/ir.js';
 import type { Optimizer } from '../../optimizers/optimizer.js';
 import type { TrainingGraph } from '../../step/training-graph.js';
@@ -11,6 +13,8 @@ export interface EvaluationModel {
   /** User inputs, by name. */
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
+  /** Types and constants of its values, where it was written for a provider. */
+  readonly known?: Pick<GraphBuilder, 'values' | 'constant'> | undefined;
 }
 
 /** What is trained, whichever door it came through. */
@@ -26,7 +30,7 @@ export interface ModelSource {
   readonly ignoredLabel?: number | undefined;
   /** Loss first. */
   readonly outputNames: readonly string[];
-  readonly evalInputs: readonly string[];
+  readonly evalInputs: readonly ValueInfo[];
   readonly evalOutputs: readonly string[];
   /** First values of everything that is fed: trainable, frozen, running statistics. In the order of the file. */
   readonly parameters: ReadonlyMap<string, TensorData>;
@@ -48,10 +52,10 @@ export interface ModelSource {
   readonly warnings: readonly string[];
   /** Forward and backward pass for inputs of exact shapes. */
   build(inputs: readonly Value[], form?: GraphForm): Promise<TrainingGraph>;
-  /** The evaluation model; for exact shapes where it depends on them. */
-  evaluation(inputs: readonly Value[]): Promise<EvaluationModel>;
+  /** The evaluation model, as this provider is given it; for exact shapes where it depends on them. */
+  evaluation(inputs: readonly Value[], provider: Provider): Promise<EvaluationModel>;
   /** Whether `evaluation` is the same for all shapes. */
-  readonly evaluationIsDynamic: boolean;
+  evaluationIsDynamic(provider: Provider): boolean;
   /** The forward model with these parameters as initializers. */
   exported(
     parameters: ReadonlyMap<string, TensorData>,
