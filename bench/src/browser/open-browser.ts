@@ -26,6 +26,29 @@ const flags = [
   '--no-first-run',
 ];
 
+/** Counts what is sent to a GPU: compute shaders in WebGPU, drawings in WebGL. */
+function countDispatches(): void {
+  const scope = globalThis as unknown as Record<string, { readonly prototype: object } | undefined>;
+  const counted = { dispatches: 0 };
+  const methods = {
+    GPUComputePassEncoder: ['dispatchWorkgroups', 'dispatchWorkgroupsIndirect'],
+    WebGL2RenderingContext: ['drawArrays', 'drawElements'],
+  };
+  for (const [name, own] of Object.entries(methods)) {
+    const prototype = scope[name]?.prototype as Record<string, unknown> | undefined;
+    for (const method of prototype === undefined ? [] : own) {
+      const original = prototype?.[method] as (...given: readonly unknown[]) => unknown;
+      Object.assign(prototype as object, {
+        [method](...given: unknown[]) {
+          counted.dispatches++;
+          return original.apply(this, given);
+        },
+      });
+    }
+  }
+  Object.assign(globalThis, { counted });
+}
+
 export interface BenchBrowser {
   readonly version: string;
   /** A page of its own for each contender: no library meets the threads and the memory of another. */
@@ -61,6 +84,7 @@ export async function openBrowser(): Promise<BenchBrowser | string> {
     version: browser.version(),
     async newPage() {
       const page = await browser.newPage();
+      await page.addInitScript(countDispatches);
       await page.goto(url);
       await page.waitForFunction('"bench" in globalThis');
       return page;

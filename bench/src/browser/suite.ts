@@ -41,6 +41,8 @@ export const onGpu: Match = {
 export interface BrowserSection extends Section {
   /** Contenders that cannot train this model, and why. */
   readonly absent: ReadonlyMap<string, string>;
+  /** What a step sends to the GPU, shaders or drawings, by contender. */
+  readonly dispatches: ReadonlyMap<string, number>;
 }
 
 interface Opened {
@@ -78,13 +80,18 @@ export async function compare(
   const task = { id, shape, batch, classes, model, threads };
   const opened = new Map<string, Opened>();
   const absent = new Map<string, string>();
+  const dispatches = new Map<string, number>();
+  const countOn = (page: Page) => page.evaluate('counted.dispatches') as Promise<number>;
   for (const name of [match.ours, ...match.others]) {
     const page = await browser.newPage();
     try {
       const began = performance.now();
       const given = [name, task].map((value) => JSON.stringify(value)).join(', ');
       await within(page.evaluate(`bench.open(${given})`));
+      const before = await countOn(page);
       const { ms } = (await page.evaluate('bench.run(1)')) as { readonly ms: number };
+      const sent = (await countOn(page)) - before;
+      if (sent > 0) dispatches.set(name, sent);
       if (ms > slowest) throw new Error(`a step takes ${(ms / 1000).toFixed(1)} s`);
       opened.set(name, { page, contender: contenderOn(name, page, Math.ceil(longestTurn / ms)) });
       process.stderr.write(
@@ -111,7 +118,7 @@ export async function compare(
     };
   });
   const title = `${workload.title}, ${match.name}, ${threads} ${threads === 1 ? 'thread' : 'threads'}`;
-  return { title, figures, ratios, absent };
+  return { title, figures, ratios, absent, dispatches };
 }
 
 /** @param most steps of one turn at most */
