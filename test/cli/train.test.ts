@@ -227,6 +227,6 @@ test('labels may be names, which keep their numbers from run to evaluation', asy
   const refused = await gradware(...evaluate);
   expect(refused.code).toBe(1);
   expect(refused.events[0]).toMatchObject({
-    message: expect.stringContaining("The column 'digit' holds names, not numbers"),
+    message: expect.stringContaining('The column "digit" holds names, not numbers'),
   });
 });

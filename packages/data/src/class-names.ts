@@ -31,7 +31,7 @@ export function classNames(given: readonly string[] | undefined): ClassNames {
     },
     list: names,
     unknown: (name, where) =>
-      new GradwareError('INVALID_DATA', `'${name.slice(0, 40)}' is not one of the classes`, {
+      new GradwareError('INVALID_DATA', `"${name.slice(0, 40)}" is not one of the classes`, {
         where,
         remedy: `${suggestion(name, names())}There are ${list(names())}.`,
       }),

@@ -54,16 +54,16 @@ test('tab-separated and gzipped, told by name', () => {
 });
 
 test.each([
-  ['an empty field', 'a,b\n1,2\n3,\n', /An empty field \(x\.csv, line 3, column 'b'\)/],
-  ['a word', 'a,b\n1,2\n3,x\n', /'x' is not a number \(x\.csv, line 3, column 'b'\)/],
-  ['words alone', 'a\nx\n', /no column of numbers in the data \(a: text, such as 'x' in line 2\)/],
-  ['not a number', 'a\nNaN\n', /'NaN' is not a number/],
-  ['infinity', 'a\n1e999\n', /'1e999' is not a number/],
+  ['an empty field', 'a,b\n1,2\n3,\n', /An empty field \(x\.csv, line 3, column "b"\)/],
+  ['a word', 'a,b\n1,2\n3,x\n', /"x" is not a number \(x\.csv, line 3, column "b"\)/],
+  ['words alone', 'a\nx\n', /no column of numbers in the data \(a: text, such as "x" in line 2\)/],
+  ['not a number', 'a\nNaN\n', /"NaN" is not a number/],
+  ['infinity', 'a\n1e999\n', /"1e999" is not a number/],
   ['a short line', 'a,b\n1,2\n3\n', /1 fields where there are 2 columns \(x\.csv, line 3\)/],
   ['a long line', 'a,b\n1,2,3\n', /3 fields where there are 2 columns \(x\.csv, line 2\)/],
   ['an open quote', 'a,b\n1,"2\n', /[Qq]uote/],
   ['an empty file', '', /empty/],
-  ['a repeated name, as in a file without a header', '0,0,1\n1,2,3', /Two columns are named '0'/],
+  ['a repeated name, as in a file without a header', '0,0,1\n1,2,3', /Two columns are named "0"/],
   ['a column without a name', ',a\n1,2', /has no name/],
   ['another delimiter than was said', 'a;b\n1;2', /separated by ";"/],
 ])('refuses %s', (_, text, message) => {
@@ -75,8 +75,8 @@ test('columns of text are left out, unless somebody wants them', () => {
   const text = 'id,x,note\nq1,1,good\nq2,2,7\n';
   const { columns, ignored } = read(text);
   expect([...columns.keys()]).toEqual(['x']);
-  expect(ignored?.get('note')).toBe("text, such as 'good' in line 2");
-  expect(() => read(text, { columns: ['note'] })).toThrow(/'good' is not a number/);
+  expect(ignored?.get('note')).toBe('text, such as "good" in line 2');
+  expect(() => read(text, { columns: ['note'] })).toThrow(/"good" is not a number/);
 });
 
 test('names of classes become their places in the alphabet', () => {
@@ -92,7 +92,7 @@ test('names of classes become the numbers that they were given', () => {
   expect([...(columns.get('kind')?.data ?? [])]).toEqual([1, 0]);
   expect(classes?.get('kind')).toEqual(kind);
   expect(() => read('kind\naple\n', { classes: { kind } })).toThrow(
-    /'aple' is not one of the classes \(x\.csv, line 2, column 'kind'\)\n.*apple/,
+    /"aple" is not one of the classes \(x\.csv, line 2, column "kind"\)\n.*apple/,
   );
 });
 
@@ -103,7 +103,7 @@ test('a column of numbers stays one where names of classes are allowed', () => {
 });
 
 test('a line number counts lines of the file, not records', () => {
-  expect(() => read('a,b\n\n"1\n",2\n3,x\n')).toThrow(/line 5, column 'b'/);
+  expect(() => read('a,b\n\n"1\n",2\n3,x\n')).toThrow(/line 5, column "b"/);
 });
 
 test('an empty delimiter is refused', () => {

@@ -69,7 +69,7 @@ export function decodeCsv(
       const given = Object.hasOwn(classes, name) ? classes[name] : undefined;
       const isNamed = given !== undefined && (given !== 'found' || isText(field));
       if (chosen === undefined && !isNamed && isText(field)) {
-        ignored.set(name, `text, such as '${field.slice(0, 40)}' in line ${line}`);
+        ignored.set(name, `text, such as "${field.slice(0, 40)}" in line ${line}`);
         return [];
       }
       if (chosen?.includes(name) === false) return [];
@@ -101,10 +101,10 @@ export function decodeCsv(
       const field = fields[index]!;
       const value = own === undefined ? Number(field) : own.numberOf(field);
       if (field === '' || !Number.isFinite(value)) {
-        const place = `${where}, line ${line}, column '${name}'`;
+        const place = `${where}, line ${line}, column "${name}"`;
         if (field === '') throw invalid('An empty field', place);
         if (own !== undefined) throw own.unknown(field, place);
-        throw invalid(`'${field.slice(0, 40)}' is not a number`, place);
+        throw invalid(`"${field.slice(0, 40)}" is not a number`, place);
       }
       data[length] = value;
     }
@@ -185,7 +185,7 @@ function checkHeader(
   const repeated = new Set(names.filter((name) => seen.size === seen.add(name).size));
   const bad = [...chosen].find((name) => name === '' || repeated.has(name));
   if (bad !== undefined) {
-    const problem = bad === '' ? 'A column has no name' : `Two columns are named '${bad}'`;
+    const problem = bad === '' ? 'A column has no name' : `Two columns are named "${bad}"`;
     throw new GradwareError('INVALID_DATA', problem, {
       where: `${where}, line 1: ${list(names)}`,
       remedy:

@@ -31,7 +31,7 @@ export function createDataset(
   for (const column of columns) {
     const first = byName.get(column.name);
     if (first !== undefined) {
-      throw new GradwareError('INVALID_DATA', `Two columns are named '${column.name}'`, {
+      throw new GradwareError('INVALID_DATA', `Two columns are named "${column.name}"`, {
         where: [first.source, column.source].filter((source) => source !== undefined).join(' and '),
         remedy: 'Name only the files that belong together, or rename one column.',
       });
@@ -92,7 +92,7 @@ export function checkRows(rows: ArrayLike<number>, length: number): void {
 
 /** "digits.npz, column 'x'" */
 export function placeOf({ name, source }: Column): string {
-  return source === undefined ? `column '${name}'` : `${source}, column '${name}'`;
+  return source === undefined ? `column "${name}"` : `${source}, column "${name}"`;
 }
 
 /** "uint8 [1797, 8, 8]" */

@@ -185,7 +185,7 @@ function fromCsv(bytes: Uint8Array, source: string, options: ReadOptions, budget
 function checkMatched(pattern: string, names: readonly string[]): void {
   const [missing] = unmatched(pattern, names);
   if (missing === undefined) return;
-  throw new GradwareError('INVALID_OPTION', `No column is named '${missing}'`, {
+  throw new GradwareError('INVALID_OPTION', `No column is named "${missing}"`, {
     remedy: `${suggestion(missing, names)}There are ${list(names)}.`,
   });
 }

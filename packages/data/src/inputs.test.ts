@@ -159,7 +159,7 @@ test.each<[DataType, TypedArray, DataType, string]>([
   const cast = () => toInputs(dataset, [{ name: 'in', type: to, shape: [null] }]);
   expect(cast).toThrow(message);
   expect(cast).toThrow(
-    expect.objectContaining({ code: 'INVALID_DATA', where: "d.npz, column 'v'" }),
+    expect.objectContaining({ code: 'INVALID_DATA', where: 'd.npz, column "v"' }),
   );
 });
 
@@ -176,7 +176,7 @@ test.each<[string, () => unknown, RegExp, string]>([
   [
     'a shape that does not fit',
     () => toInputs(digits, [{ ...input, shape: ['n', 5] }], { input: 'x' }),
-    /input 'input': expected float32 \[n, 5\], found x uint8 \[2, 4\] \(d\.npz, column 'x'\)/,
+    /input "input": expected float32 \[n, 5\], found x uint8 \[2, 4\] \(d\.npz, column "x"\)/,
     'INVALID_DATA',
   ],
   [
@@ -193,13 +193,13 @@ test.each<[string, () => unknown, RegExp, string]>([
   [
     'no column that fits',
     () => toInputs(digits, [{ ...target, shape: ['n', 3] }]),
-    /No column fits .*'labels'.*x uint8 \[2, 4\]/,
+    /No column fits .*"labels".*x uint8 \[2, 4\]/,
     'INVALID_DATA',
   ],
   [
     'several that fit',
     () => toInputs(table, [target]),
-    /More than one column fits .*'labels'[\s\S]*labels=<column>/,
+    /More than one column fits .*"labels"[\s\S]*labels=<column>/,
     'INVALID_DATA',
   ],
   [
@@ -227,13 +227,13 @@ test.each<[string, () => unknown, RegExp, string]>([
   [
     'a misspelt column',
     () => toInputs(table, [target], { labels: 'a,d*' }),
-    /no column 'd\*'/,
+    /no column "d\*"/,
     'INVALID_OPTION',
   ],
   [
     'a misspelt input',
     () => toInputs(digits, [input], { inptu: 'x' }),
-    /no input 'inptu'[\s\S]*Did you mean 'input'/,
+    /no input "inptu"[\s\S]*Did you mean input/,
     'INVALID_OPTION',
   ],
   [
@@ -251,7 +251,7 @@ test.each<[string, () => unknown, RegExp, string]>([
   [
     'a scale for an unknown input',
     () => toInputs(digits, [input], {}, { scale: { x: 2 } }),
-    /no input 'x'/,
+    /no input "x"/,
     'INVALID_OPTION',
   ],
   [
@@ -275,7 +275,7 @@ test('what an archive holds beside columns is explained when wanted', () => {
   const ignored = new Map([['names', 'The array holds text']]);
   const dataset = createDataset([labels], ignored);
   expect(() => toInputs(dataset, [target], { labels: 'names' })).toThrow(
-    /'names' cannot be a column: .*holds text/,
+    /"names" cannot be a column: .*holds text/,
   );
 });
 

@@ -45,7 +45,7 @@ export function toInputs(
 
 function checkName(name: string, names: readonly string[]): void {
   if (names.includes(name)) return;
-  throw new GradwareError('INVALID_OPTION', `The model has no input '${name}'`, {
+  throw new GradwareError('INVALID_OPTION', `The model has no input "${name}"`, {
     remedy: `${suggestion(name, names)}Its inputs are ${names.join(', ')}.`,
   });
 }
@@ -55,7 +55,7 @@ function own<T>(record: Readonly<Record<string, T>>, key: string): T | undefined
 }
 
 function checkInput(input: WantedInput, scale: Readonly<Record<string, number>>): void {
-  const where = `model input '${input.name}', ${describeInput(input)}`;
+  const where = `model input "${input.name}", ${describeInput(input)}`;
   if (input.shape.length === 0 || !canCastTo(input.type)) {
     throw new GradwareError('UNSUPPORTED', 'This model input cannot be filled from data', {
       where,
@@ -96,7 +96,7 @@ function buildInput(
     if (fault !== undefined) {
       throw new GradwareError(
         'INVALID_DATA',
-        `${fault.value} in row ${fault.row} cannot become ${type} for the model input '${name}': expected ${type}, found ${describe(column)}`,
+        `${fault.value} in row ${fault.row} cannot become ${type} for the model input "${name}": expected ${type}, found ${describe(column)}`,
         {
           where: placeOf(column),
           remedy: 'Correct the data, convert it beforehand, or give another column.',
@@ -128,7 +128,7 @@ function misfit(
   const because = bound.length > 0 ? ` (another input has ${bound.join(', ')})` : '';
   return new GradwareError(
     'INVALID_DATA',
-    `The data does not fit the model input '${input.name}': expected ${describeInput(input)}${because}, found ${describeAll(columns)}`,
+    `The data does not fit the model input "${input.name}": expected ${describeInput(input)}${because}, found ${describeAll(columns)}`,
     {
       where:
         columns.length === 1

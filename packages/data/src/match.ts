@@ -45,8 +45,8 @@ function mappedColumns(dataset: Dataset, input: string, expression: string): rea
   throw new GradwareError(
     'INVALID_OPTION',
     reason === undefined
-      ? `The data has no column '${missing}'`
-      : `'${missing}' cannot be a column: ${reason}`,
+      ? `The data has no column "${missing}"`
+      : `"${missing}" cannot be a column: ${reason}`,
     {
       where: `${input}=${expression}`,
       remedy: `${suggestion(missing, names)}The columns are ${describeAll(dataset.columns.values())}.`,
@@ -115,10 +115,10 @@ function undecided(
   const candidates = fitting.length > 0 ? fitting : free;
   const problem =
     fitting.length > 1
-      ? `More than one column fits the model input '${input.name}'`
+      ? `More than one column fits the model input "${input.name}"`
       : fitting.length === 1
-        ? `One column fits several model inputs, among them '${input.name}'`
-        : `No column fits the model input '${input.name}'`;
+        ? `One column fits several model inputs, among them "${input.name}"`
+        : `No column fits the model input "${input.name}"`;
   const near = suggestion(
     input.name,
     candidates.map((column) => column.name),

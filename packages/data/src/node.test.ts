@@ -79,7 +79,7 @@ test('a device is not read', async () => {
 
 test('a folder with two sets says which files clash', async () => {
   await expect(readDataset(at('mnist'))).rejects.toThrow(
-    /Two columns are named 'images'.*t10k-images.*train-images/,
+    /Two columns are named "images".*t10k-images.*train-images/,
   );
 });
 

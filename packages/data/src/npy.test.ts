@@ -72,8 +72,8 @@ test.each([
   ['|S3', 'byte strings'],
   ['<c8', 'complex'],
   ['<M8[D]', 'dates'],
-  ['<f16', "type '<f16'"],
-  ['!f4', "type '!f4'"],
+  ['<f16', 'type "<f16"'],
+  ['!f4', 'type "!f4"'],
 ])('refuses elements of type %s and says what they are', (descr, kind) => {
   const bytes = npy(header(descr, '(0,)'), []);
   expect(() => decodeNpy(bytes)).toThrow(

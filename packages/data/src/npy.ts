@@ -96,7 +96,7 @@ function elementType(header: string, where: string): { type: DataType; littleEnd
   const kind = REFUSED[code.slice(0, 1)];
   throw new GradwareError(
     'UNSUPPORTED',
-    `The array holds ${kind ?? `elements of type '${descr}'`}, not numbers`,
+    `The array holds ${kind ?? `elements of type "${descr}"`}, not numbers`,
     {
       where,
       remedy: 'Convert it before saving, for example with .astype("float32").',

@@ -15,7 +15,7 @@ export function listNpz(
     if (!entry.name.endsWith('.npy')) continue;
     const name = entry.name.slice(0, -'.npy'.length);
     if (arrays.has(name)) {
-      throw new GradwareError('INVALID_DATA', `Two arrays are named '${name}'`, {
+      throw new GradwareError('INVALID_DATA', `Two arrays are named "${name}"`, {
         where,
         remedy: 'Rename one of them.',
       });

@@ -70,7 +70,7 @@ test('a data set refuses columns that contradict their shape or each other', () 
   const x = { name: 'x', type: 'float32', shape: [2], data: Float32Array.of(1, 2) } as const;
   expect(() => createDataset([{ ...x, shape: [3] }])).toThrow(/shape \[3\] cannot hold 2 values/);
   expect(() => createDataset([{ ...x, shape: [] }])).toThrow(/cannot hold/);
-  expect(() => createDataset([x, x])).toThrow(/Two columns are named 'x'/);
+  expect(() => createDataset([x, x])).toThrow(/Two columns are named "x"/);
   expect(() => createDataset([x, { ...x, name: 'y', shape: [1, 2] }])).toThrow(
     /same number of examples/,
   );

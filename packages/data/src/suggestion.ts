@@ -1,8 +1,8 @@
 import { nearest } from '@gradware/core';
 
-/** "Did you mean 'a' or 'b'? ": empty where nothing is near. */
+/** "Did you mean a or b? ": empty where nothing is near. */
 export function suggestion(name: string, names: Iterable<string>): string {
-  const near = nearest(name, names).map((candidate) => `'${candidate}'`);
+  const near = nearest(name, names);
   return near.length === 0 ? '' : `Did you mean ${near.join(' or ')}? `;
 }
 

@@ -60,7 +60,7 @@ async function evalModel(model: string, flags: EvalFlags, context: Context): Pro
 function refuseNames(classes: Classes, { data }: EvalFlags): void {
   const [column] = Object.keys(classes);
   if (column === undefined) return;
-  throw new GradwareError('INVALID_DATA', `The column '${column}' holds names, not numbers`, {
+  throw new GradwareError('INVALID_DATA', `The column "${column}" holds names, not numbers`, {
     where: data,
     remedy: 'Give --checkpoint with the --out folder of the run: it knows the number of each name.',
   });

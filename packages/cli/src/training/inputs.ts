@@ -43,7 +43,7 @@ function fitInputs(
     if (type === undefined || !(shape && isTensorType(type)))
       throw new GradwareError(
         'UNSUPPORTED',
-        `The model input '${name}' cannot be filled from data`,
+        `The model input "${name}" cannot be filled from data`,
         {
           where: `its type is ${type ?? 'unknown'}, its rank ${shape === undefined ? 'unknown' : shape.length}`,
           remedy: 'Export the model with inputs of a known type and rank.',
@@ -67,7 +67,7 @@ function withLabel(
   const last = wanted.at(-1)?.name;
   if (label === undefined || last === undefined) return input;
   if (!Object.hasOwn(input, last)) return { ...input, [last]: label };
-  throw new GradwareError('INVALID_OPTION', `The input '${last}' is given twice`, {
+  throw new GradwareError('INVALID_OPTION', `The input "${last}" is given twice`, {
     where: `--label ${label} and --input ${last}=${input[last]}`,
     remedy: 'Leave one of them out.',
   });
