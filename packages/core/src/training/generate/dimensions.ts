@@ -1,4 +1,5 @@
 import { GradwareError } from '../../errors.js';
+import type { GraphBuilder } from '../../graph/builder.js';
 import type { Value } from '../../graph/value.js';
 import type { DataType, Dim, ValueInfo } from '../../onnx/ir.js';
 
@@ -12,6 +13,9 @@ export interface OpenDimension {
 
 /** A size for every open dimension. */
 export type Sizes = ReadonlyMap<string, number>;
+
+/** A graph that was laid out at one trial's sizes. */
+export type Trial = Pick<GraphBuilder, 'nodes' | 'values' | 'initializers' | 'fresh'>;
 
 export interface OpenInputs {
   readonly dimensions: readonly OpenDimension[];

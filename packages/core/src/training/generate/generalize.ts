@@ -1,13 +1,9 @@
 import { GradwareError } from '../../errors.js';
-import type { GraphBuilder } from '../../graph/builder.js';
 import { sortNodes } from '../../graph/order.js';
 import type { Attribute, Graph, Node, TensorData } from '../../onnx/ir.js';
 import { usedNames } from '../../onnx/names.js';
-import type { OpenDimension, Sizes } from './dimensions.js';
+import type { OpenDimension, Sizes, Trial } from './dimensions.js';
 import { shapeWriter } from './shape-writer.js';
-
-/** A graph that was laid out at one trial's sizes. */
-export type Trial = Pick<GraphBuilder, 'nodes' | 'values' | 'initializers' | 'fresh'>;
 
 export interface General {
   readonly nodes: readonly Node[];

@@ -8,8 +8,15 @@ import { usedNames } from '../../onnx/names.js';
 import { didYouMean } from '../../options/nearest.js';
 import { sinkSelects } from '../../step/sink.js';
 import { type ForwardParts, type LaidForward, layForward } from '../source/forward-graph.js';
-import { inputsAt, type OpenInputs, openShape, type Sizes, trials } from './dimensions.js';
-import { generalize, type Trial } from './generalize.js';
+import {
+  inputsAt,
+  type OpenInputs,
+  openShape,
+  type Sizes,
+  type Trial,
+  trials,
+} from './dimensions.js';
+import { generalize } from './generalize.js';
 import { evaluationForm, hasOneForm, trainingForm } from './plan.js';
 import { avoidWrongKernels } from './rewrite.js';
 

@@ -2,9 +2,8 @@ import { filled, numbersOf, tensorOf } from '../../graph/constants.js';
 import { type Attributes, elementCount, toAttributes } from '../../graph/value.js';
 import { elementTypes } from '../../onnx/element-types.js';
 import type { DataType, Node, TensorData } from '../../onnx/ir.js';
-import type { OpenDimension, Sizes } from './dimensions.js';
+import type { OpenDimension, Sizes, Trial } from './dimensions.js';
 import { type Formula, findFormula } from './formula.js';
-import type { Trial } from './generalize.js';
 
 /** Where a constant is used. */
 export interface Use {
