@@ -1,7 +1,22 @@
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 // The condition by which the packages resolve each other to their TypeScript source.
 const conditions = ['@gradware/source'];
+
+/** They take longest, and are short to read: without results of an earlier run vitest would begin the largest file first,
+ *  and end with one of these alone. */
+const longest = ['/test/providers/', '/test/browser/', '/test/webgpu/', '/test/precision/'];
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const place = ({ moduleId }: TestSpecification) => {
+      const found = longest.findIndex((part) => moduleId.includes(part));
+      return found < 0 ? longest.length : found;
+    };
+    return (await super.sort(files)).sort((a, b) => place(a) - place(b));
+  }
+}
 
 export default defineConfig({
   resolve: { conditions: [...conditions, 'module', 'node', 'development|production'] },
@@ -18,6 +33,7 @@ export default defineConfig({
     // Native sessions hold threads of their own: separate processes, and few of them.
     pool: 'forks',
     maxWorkers: 2,
+    sequence: { sequencer: LongestFirst },
     testTimeout: 30_000,
     hookTimeout: 120_000,
   },
