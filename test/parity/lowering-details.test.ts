@@ -64,23 +64,40 @@ test('the bounds of a differentiated Slice must be known', async () => {
   await expect(node).rejects.toThrow('depend on data');
 });
 
-/** y + a·x, y and the product in either order; x from outside, or made by the graph itself. */
-function scaledSum(shape: readonly number[], provider: Provider, made = false, turned = false) {
+/** -(y + a·x), with the product first or second; y is 0 - (-y), made by the graph itself. */
+function scaledSum(
+  shape: readonly number[],
+  { provider = 'cpu', turned, made, kept, leaves }: ScaledSum = {},
+) {
   const y = random(...shape);
   const [head, tail] = [y.data as Float32Array, odd.data as Float32Array];
   tail.forEach((value, i) => {
     head[i * 7] = value;
   });
   return {
-    opType: 'Add',
-    inputs: [y, random(...shape), number(-0.37)],
+    opType: leaves ? 'Add' : 'Neg',
+    inputs: [map(y, (v) => -v), random(...shape), number(-0.37)],
     outputs: [like(y)],
     provider,
-    before: ({ op }, [left, x, a]) => {
-      const product = op.Mul(made ? op.Abs(x as Value) : (x as Value), a as Value);
-      return turned ? [product, left as Value] : [left as Value, product];
+    before: ({ op }, values) => {
+      const [minus, x, a] = values as [Value, Value, Value];
+      const product = op.Mul(made ? op.Abs(x) : x, a);
+      const own = kept ? minus : op.Sub(op.scalar(0), minus);
+      const terms = turned ? [product, own] : [own, product];
+      return leaves ? terms : [op.Add(...terms)];
     },
   } satisfies LoweredNode;
+}
+
+interface ScaledSum {
+  readonly provider?: Provider;
+  readonly turned?: boolean;
+  /** Whether x is made by the graph. */
+  readonly made?: boolean;
+  /** Whether y is not. */
+  readonly kept?: boolean;
+  /** Whether the sum itself is what the graph is for. */
+  readonly leaves?: boolean;
 }
 
 // 40,001 elements: the last ones fill no register.
@@ -88,13 +105,13 @@ test.each([
   { shape: [40001], turned: false },
   { shape: [256, 3, 64], turned: true },
 ])('a weight times a number is added in one pass ($shape)', async ({ shape, turned }) => {
-  const given = scaledSum(shape, 'cpu', false, turned);
+  const given = scaledSum(shape, { turned });
   const { nodes, outputs } = await runLowered(given);
   expect(nodes.map((node) => node.opType)).toContain('FusedConv');
   expect(nodes.map((node) => node.opType)).not.toContain('Mul');
   const [y, x] = given.inputs.map((tensor) => tensor.data as Float32Array);
   const factor = Math.fround(-0.37);
-  const plain = (y as Float32Array).map((v, i) => v + Math.fround(factor * (x?.[i] ?? 0)));
+  const plain = (y as Float32Array).map((v, i) => v - Math.fround(factor * (x?.[i] ?? 0)));
   const found = outputs[0]?.data as Float32Array;
   const errors = plain.map((v, i) =>
     Object.is(found[i], v) ? 0 : Math.abs((found[i] ?? nan) - v),
@@ -104,12 +121,18 @@ test.each([
 });
 
 test.each([
-  ['few elements', scaledSum([1000], 'cpu')],
-  ['a product that may be overwritten', scaledSum([40000], 'cpu', true)],
-  ['another provider', scaledSum([40000], 'wasm')],
-])('%s stay a product and a sum', async (_, given) => {
+  ['few elements', scaledSum([1000])],
+  ['a product that may be overwritten', scaledSum([40000], { made: true })],
+  ['a sum that nothing may be overwritten for', scaledSum([40000], { kept: true })],
+  ['a sum that is an output', scaledSum([40000], { leaves: true })],
+  ['another provider', scaledSum([40000], { provider: 'wasm' })],
+])('%s stays a product and a sum', async (_, given) => {
   const { nodes } = await runLowered(given);
-  expect(nodes.map((node) => node.opType).filter((op) => op !== 'Abs')).toEqual(['Mul', 'Add']);
+  const operations = nodes.map((node) => node.opType);
+  expect(operations.filter((opType) => ['Mul', 'Add', 'FusedConv'].includes(opType))).toEqual([
+    'Mul',
+    'Add',
+  ]);
 });
 
 test('a reduction over no axes is nothing at all', async () => {

@@ -42,6 +42,7 @@ function lowerNodes(
   options: LowerOptions,
 ): readonly Node[] {
   const used = new Set(outputs);
+  const leaving = new Set([...outputs, ...nodes.filter(isPseudo).flatMap(({ inputs }) => inputs)]);
   const renamed = new Map<string, string>();
   const pending = [...sortNodes(nodes)];
   const kept: Node[] = [];
@@ -50,7 +51,8 @@ function lowerNodes(
     const current = withLoweredBody(builder, node, options);
     const mark = builder.nodes.length;
     const results =
-      foldOutputs(builder, current, used) ?? applyRule(builder, current, used, options);
+      foldOutputs(builder, current, used) ??
+      applyRule(builder, current, { used, leaving }, options);
     if (results === undefined) {
       refuseUnknown(current);
       kept.push(current);
@@ -67,6 +69,11 @@ function lowerNodes(
     pending.push(...builder.nodes.slice(mark));
   }
   return finish(kept.reverse(), renamed, new Set(outputs));
+}
+
+/** Gradware's own: they choose between states, or hand values to the host. */
+function isPseudo({ domain }: Node): boolean {
+  return domain === gradware;
 }
 
 /** A Scan whose body the builder knows. */
@@ -112,7 +119,7 @@ function isExact({ data }: TensorData): boolean {
 function applyRule(
   builder: GraphBuilder,
   node: Node,
-  used: ReadonlySet<string>,
+  { used, leaving }: { readonly used: ReadonlySet<string>; readonly leaving: ReadonlySet<string> },
   { provider, random }: LowerOptions,
 ): readonly (Value | undefined)[] | undefined {
   const rule = ruleOf(node);
@@ -141,6 +148,8 @@ function applyRule(
       provider,
       has: (i) => (node.inputs[i] ?? '') !== '',
       needed: (i) => used.has(node.outputs[i] ?? ''),
+      neededLater: ({ name }) => used.has(name),
+      leaves: ({ name }) => leaving.has(name),
       producer,
       constant: (value) => {
         const tensor = builder.constant(value);

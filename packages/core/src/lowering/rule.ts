@@ -19,6 +19,10 @@ export interface LoweringContext {
   has(i: number): boolean;
   /** Whether anybody uses output i: a rule need not make what nobody wants. */
   needed(output: number): boolean;
+  /** Whether anything behind this node uses a value too. */
+  neededLater(value: Value): boolean;
+  /** Whether a value leaves the step, as an output or state. */
+  leaves(value: Value): boolean;
   /** The node that makes a value, with its inputs as values; undefined for graph inputs and constants. */
   producer(value: Value): Producer | undefined;
   /** The numbers of a value that is known before anything runs. */

@@ -130,12 +130,13 @@ function directionOf(
   const g = op.cast(gradient, 'float32');
   const mean = state('momentum0', { like: gradient, dtype: 'float32' });
   const square = state('momentum1', { like: gradient, dtype: 'float32' });
-  const m = mean.set(average(op, mean.value, g, beta1));
   const v = square.set(average(op, square.value, op.Mul(g, g), beta2));
+  // Last, so that it may take the place of the gradient.
+  const m = mean.set(average(op, mean.value, g, beta1));
   return op.Div(m, op.Add(op.Sqrt(v), epsilon));
 }
 
-/** β · old + (1 - β) · value: the scaled sum first, which may take the place of the value. */
+/** β · old + (1 - β) · value: the sum first, which may take the place of the value. */
 function average(op: Op, old: Value, value: Value, beta: number): Value {
   return op.Mul(op.Add(op.Mul(old, beta / (1 - beta)), value), 1 - beta);
 }

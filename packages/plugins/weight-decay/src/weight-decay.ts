@@ -14,6 +14,6 @@ export const weightDecay = definePlugin({
   transformUpdates: (updates, { op, parameter, learningRateOf }, { lambda, scaled }) =>
     updates.map((update) => {
       const part = scaled ? op.Mul(learningRateOf(update), lambda) : lambda;
-      return op.Sub(update, op.Mul(parameter(update), op.cast(part, update.type)));
+      return op.Add(update, op.Mul(parameter(update), op.cast(op.Neg(part), update.type)));
     }),
 });

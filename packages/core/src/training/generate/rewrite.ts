@@ -54,6 +54,8 @@ function rewrite(builder: GraphBuilder, node: Node): Value | undefined {
       provider: 'cpu',
       has: (i) => (node.inputs[i] ?? '') !== '',
       needed: () => true,
+      neededLater: () => true,
+      leaves: () => true,
       producer: () => undefined,
       constant: (value) => numbersOf(builder, value.name),
       random: (shape) => builder.op.zeros({ type: 'float32', shape }),
