@@ -4,14 +4,14 @@ import { elementCount } from '../graph/value.js';
 import type { Provider } from '../lowering/rule.js';
 import type { TensorData } from '../onnx/ir.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
-import type { GradientPlugin, HostGradient } from '../plugins/plugin.js';
+import type { GradientPlugin } from '../plugins/plugin.js';
 import type { LiveSettings } from '../plugins/registry.js';
 import type { Setting } from '../schedules/schedule.js';
 import { optimizerPrefix } from '../step/groups.js';
-import { type Feeding, type HostStep, names, type StepProgram } from '../step/program.js';
+import { type Feeding, names, type StepProgram } from '../step/program.js';
 import type { GroupOptions } from '../training/api.js';
 import { planTraining } from '../training/execution/groups.js';
-import { scalarNow } from '../training/execution/host.js';
+import { createHost } from './bench-host.js';
 import { compileChain, inputName } from './compile.js';
 import { recorder, seenKey } from './recorder.js';
 import { createRunner, type Tensors, type TestRuntime } from './runtime.js';
@@ -76,7 +76,7 @@ export async function createBench(options: BenchOptions): Promise<Bench> {
     executionProviders: [provider],
     logSeverityLevel: 3,
   });
-  const hostState = new Map<string, Float32Array>();
+  const host = createHost();
   let state = new Map<string, TensorData>(
     [...weights].map(([name, tensor]) => [`parameter/${name}`, tensor]),
   );
@@ -101,46 +101,12 @@ export async function createBench(options: BenchOptions): Promise<Bench> {
   ) {
     const known = new Map(inputs);
     for (const stage of program.stages) {
-      for (const visit of stage.hosts) await runHost(program, visit, known, hostMetrics);
+      for (const visit of stage.hosts)
+        await host.visit({ program, position, metrics: hostMetrics }, visit, known);
       const feeds = new Map(stage.inputs.map((name) => [name, known.get(name) as TensorData]));
       for (const [name, tensor] of await runner.run(stage.model, feeds)) known.set(name, tensor);
     }
     return known;
-  }
-
-  async function runHost(
-    program: StepProgram,
-    { call, inputs, outputs }: HostStep,
-    known: Map<string, TensorData>,
-    metrics: Map<string, number>,
-  ) {
-    const given = inputs.map((name, i): HostGradient => {
-      const tensor = known.get(name) as TensorData;
-      return {
-        parameter: call.parameters[i] ?? '',
-        shape: tensor.dims,
-        data: floats(tensor).slice(),
-      };
-    });
-    const results = call.isActive(position)
-      ? await call.plugin.transformHost?.(given, {
-          step: position,
-          learningRate: scalarNow(program, call.learningRate, position),
-          setting: (name) => scalarNow(program, `gradware/${call.id}.${name}`, position),
-          state(key, { length, init = 0 }) {
-            const full = `plugin/${call.id}.${key}`;
-            const own = hostState.get(full) ?? new Float32Array(length).fill(init);
-            hostState.set(full, own);
-            return own;
-          },
-          metric: (key, value) => metrics.set(`${call.id}.${key}`, value),
-          signal: undefined,
-        })
-      : given;
-    outputs.forEach((name, i) => {
-      const { shape, data } = (results?.[i] ?? given[i]) as HostGradient;
-      known.set(name, { type: 'float32', dims: shape, data });
-    });
   }
 
   return {
@@ -235,7 +201,7 @@ export async function createBench(options: BenchOptions): Promise<Bench> {
       programFor('single');
       return new Map([
         ...state,
-        ...[...hostState].map(([key, data]): [string, TensorData] => [
+        ...[...host.state].map(([key, data]): [string, TensorData] => [
           key,
           { type: 'float32', dims: [data.length], data: data.slice() },
         ]),
@@ -247,7 +213,7 @@ export async function createBench(options: BenchOptions): Promise<Bench> {
       const graphKeys = new Set(states.map(({ key }) => key));
       for (const [key, tensor] of saved)
         if (graphKeys.has(key)) state.set(key, tensor);
-        else hostState.set(key, floats(tensor).slice());
+        else host.state.set(key, floats(tensor).slice());
       position = at;
     },
     release: () => runner.release(),
