@@ -17,7 +17,7 @@ import { createShapeOracle } from '../../runtime/shape-oracle.js';
 import type { Source } from '../api.js';
 import { fedInputs, predictionNames } from '../source/forward-graph.js';
 import { requireKnownOps } from '../source/known-ops.js';
-import { readModel } from '../source/load.js';
+import { readForwardModel } from '../source/load.js';
 import { evaluationExportWarnings } from '../source/trainable.js';
 import { openDimensions } from './dimensions.js';
 import { namedFiles } from './files.js';
@@ -72,7 +72,7 @@ export async function generateArtifacts(
   given: Source,
   options: GenerateOptions = {},
 ): Promise<GeneratedArtifacts> {
-  const { model, file } = await readModel(runtime.files, given, 'the model');
+  const { model, file } = await readForwardModel(runtime.files, given);
   return artifactsOf(model, file, options, createShapeOracle(runtime));
 }
 

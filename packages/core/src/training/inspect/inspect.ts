@@ -8,7 +8,7 @@ import type { FileAccess } from '../../runtime/runtime.js';
 import type { ArtifactFiles, TrainingOptions } from '../api.js';
 import { findArtifacts } from '../source/find-artifacts.js';
 import { type Cut, gradientPaths } from '../source/gradient-paths.js';
-import { isArtifactFiles, readModel, type Trainable } from '../source/load.js';
+import { isArtifactFiles, readForwardModel, readModel, type Trainable } from '../source/load.js';
 import { loadParameters } from '../source/load-checkpoint.js';
 import {
   chooseParameters,
@@ -70,7 +70,7 @@ export async function inspectModel(
     (await files.isFolder(given))
   )
     return inspectArtifacts(files, await findArtifacts(files, given));
-  const { model, file } = await readModel(files, given, 'the model');
+  const { model, file } = await readForwardModel(files, given);
   return inspectForward(model, file, options);
 }
 

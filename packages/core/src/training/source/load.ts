@@ -9,6 +9,7 @@ import type { FileAccess } from '../../runtime/runtime.js';
 import type { ArtifactFiles, Source, TrainingOptions } from '../api.js';
 import { isSource, readSource } from '../read-source.js';
 import { checkBatchNormMode } from './batch-norm.js';
+import { weightsAsInitializers } from './constant-weights.js';
 import { findArtifacts } from './find-artifacts.js';
 import { loadParameters } from './load-checkpoint.js';
 import type { ModelSource } from './source.js';
@@ -34,7 +35,7 @@ export async function loadSource(
     (await files.isFolder(given))
   )
     return loadArtifacts(files, await findArtifacts(files, given), options, oracle);
-  const { model, file } = await readModel(files, given, 'the model');
+  const { model, file } = await readForwardModel(files, given);
   if (isTrainingModel(model))
     throw new GradwareError('INVALID_MODEL', 'This is a training model: it needs its checkpoint', {
       where: file,
@@ -111,6 +112,12 @@ export async function readModel(
   const path = source instanceof Uint8Array || source instanceof ArrayBuffer ? undefined : source;
   const externalData = path && ((location: string) => files.readBeside(path, location));
   return { model: decodeModel(bytes, { file, ...(externalData && { externalData }) }), file };
+}
+
+/** A model to be differentiated: its weights are initializers. */
+export async function readForwardModel(files: FileAccess, source: Source) {
+  const { model, file } = await readModel(files, source, 'the model');
+  return { model: weightsAsInitializers(model), file };
 }
 
 async function loadArtifacts(

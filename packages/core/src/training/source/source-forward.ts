@@ -27,7 +27,12 @@ import { requireKnownOps } from './known-ops.js';
 import { lossWarnings } from './loss-warnings.js';
 import { loweredEvaluation, lowersEvaluation } from './lowered-evaluation.js';
 import type { EvaluationModel, ModelSource } from './source.js';
-import { chooseParameters, evaluationExportWarnings, type ParameterChoice } from './trainable.js';
+import {
+  chooseParameters,
+  evaluationExportWarnings,
+  isSetting,
+  type ParameterChoice,
+} from './trainable.js';
 
 export interface ForwardModel {
   readonly model: Model;
@@ -59,9 +64,10 @@ export async function forwardSource(
   const trainable = choices.filter(({ trains }) => trains).map(({ name }) => name);
   if (trainable.length === 0) refuseNothingToTrain(choices, file);
   const follows = ({ name, trains }: ParameterChoice) => !trains && statistics.has(name);
-  // Constants of one element stay constants: rules and ONNX Runtime may look into them.
+  // Settings and constants of one element stay constants: rules and ONNX Runtime may look into them.
   const fed = choices.filter(
-    (choice) => choice.trains || follows(choice) || elementCount(choice.shape) > 1,
+    (choice) =>
+      choice.trains || follows(choice) || (elementCount(choice.shape) > 1 && !isSetting(choice)),
   );
   const parameters = new Map<string, TensorData>();
   for (const { name } of fed) {

@@ -17,9 +17,12 @@ export interface ParameterChoice {
 
 const floats: ReadonlySet<DataType> = new Set(['float32', 'float16', 'bfloat16', 'float64']);
 
+const usedAs = 'used as ';
+const statistic = 'a running statistic';
+
 /** Inputs that are bounds, exponents, shapes or statistics: what they do, by op and place. */
 const notWeights: Readonly<Record<string, Readonly<Record<number, string>>>> = {
-  BatchNormalization: { 3: 'a running statistic', 4: 'a running statistic' },
+  BatchNormalization: { 3: statistic, 4: statistic },
   Clip: { 1: 'a bound', 2: 'a bound' },
   Dropout: { 1: 'a ratio' },
   Expand: { 1: 'a shape' },
@@ -44,6 +47,12 @@ const alwaysWeights: Readonly<Record<string, readonly number[]>> = {
   MatMul: [0, 1],
   PRelu: [1],
 };
+
+/** Why an initializer is left alone that decides what the graph is, rather than being a part of the model's state:
+ *  rules and ONNX Runtime look into it. */
+export function isSetting({ why }: ParameterChoice): boolean {
+  return why.startsWith(usedAs) && why !== usedAs + statistic;
+}
 
 function roleOf(node: Node, i: number): string | undefined {
   return notWeights[node.opType]?.[i];
@@ -111,7 +120,7 @@ export function chooseParameters(
     const own = uses.get(name) ?? [];
     const roles = own.map(({ node, i }) => roleOf(node, i));
     if (roles.length > 0 && roles.every((role) => role !== undefined))
-      return [false, `used as ${roles[0]}`];
+      return [false, `${usedAs}${roles[0]}`];
     if (!reached.has(name)) return [false, notReached];
     const single = elementCount(shape) <= 1;
     if (single && (shape.length === 0 || !own.some(isWeight))) return [false, 'a single number'];
