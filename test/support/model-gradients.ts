@@ -9,6 +9,7 @@ import type { Model, Node, TensorData } from '../../packages/core/src/onnx/ir.js
 import { encodeModel } from '../../packages/core/src/onnx/model.js';
 import { createShapeOracle } from '../../packages/core/src/runtime/shape-oracle.js';
 import { fromTensor, toTensor } from '../../packages/core/src/runtime/tensors.js';
+import { sinkSelects } from '../../packages/core/src/step/sink.js';
 
 export type Tensors = ReadonlyMap<string, TensorData>;
 
@@ -62,16 +63,13 @@ export async function modelGradients(
   );
   const dialect = [...builder.nodes];
   const outputs = [total, ...gradients.values()];
-  const lowered = lower(
-    builder,
-    outputs.map(({ name }) => name),
-    {
-      provider: 'cpu',
-      random: () => {
-        throw new Error('nothing in these models is random');
-      },
+  const names = outputs.map(({ name }) => name);
+  const lowered = lower(builder, names, {
+    provider: 'cpu',
+    random: () => {
+      throw new Error('nothing in these models is random');
     },
-  );
+  });
   const feeds = new Map([...given, ...parameters, ...targets]);
   const bytes = encodeModel({
     ...model,
@@ -82,7 +80,7 @@ export async function modelGradients(
     irVersion: 10,
     graph: {
       name: 'gradients',
-      nodes: lowered,
+      nodes: sinkSelects(lowered, names),
       inputs: [...feeds].map(([name, tensor]) => value(name, tensor)),
       outputs,
       initializers: builder.initializers,

@@ -54,8 +54,14 @@ export interface GraphBuilder {
   declare(value: Value): Value;
   initializer(name: string, tensor: TensorData): Value;
   value(name: string): Value;
+  /** Declares a list of tensors whose length is known. Its value is no tensor: it stands for the list by its name. */
+  listed(items: readonly Value[], name?: string): Value;
+  /** The tensors of a list; undefined of anything else. */
+  sequence(value: Value | string): readonly Value[] | undefined;
   producer(value: Value | string): Node | undefined;
   constant(value: Value | string): TensorData | undefined;
+  /** Notes the numbers of a value that follow from constants and shapes alone. */
+  learn(name: string, numbers: TensorData): void;
   fresh(hint: string): string;
   /** Lets every node that uses one value use another. */
   redirect(from: Value, to: Value): void;
@@ -89,6 +95,7 @@ export function createBuilder(): GraphBuilder {
   const producers = new Map<string, Node>();
   const folded = new Map<string, TensorData | null>();
   const literals = new Map<string, Value>();
+  const lists = new Map<string, readonly Value[]>();
   const taken = new Set<string>();
   const counters = new Map<string, number>();
   const scopes: string[] = [];
@@ -255,8 +262,14 @@ export function createBuilder(): GraphBuilder {
         throw new GradwareError('INVALID_MODEL', `Nothing is known of the value ${name}`);
       return value;
     },
+    listed(items, name = fresh('sequence')) {
+      lists.set(name, items);
+      return declare({ name, type: items[0]?.type ?? 'float32', shape: [items.length] });
+    },
+    sequence: (value) => lists.get(typeof value === 'string' ? value : value.name),
     producer: (value) => producers.get(typeof value === 'string' ? value : value.name),
     constant,
+    learn: (name, numbers) => folded.set(name, numbers),
     fresh,
     redirect({ name: from }, { name: to }) {
       nodes.forEach((node, i) => {

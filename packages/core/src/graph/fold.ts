@@ -1,5 +1,6 @@
 import type { DataType, Node, TensorData } from '../onnx/ir.js';
 import { numbersOf, tensorOf } from './constants.js';
+import { gradware } from './dialect.js';
 import { elementwiseFolds } from './folding/elementwise.js';
 import { layoutFolds } from './folding/layout.js';
 import { type FoldRule, foldLimit } from './folding/rule.js';
@@ -12,7 +13,7 @@ const rules: Readonly<Record<string, FoldRule>> = {
   ...shapeFolds,
 };
 
-const domains: ReadonlySet<string> = new Set(['', 'com.microsoft']);
+const domains: ReadonlySet<string> = new Set(['', 'com.microsoft', gradware]);
 
 /** Whether the outputs of a node may follow from constants and shapes. */
 export function foldRuleOf({ opType, domain }: Node): FoldRule | undefined {

@@ -1,11 +1,21 @@
 import { GradwareError } from '../errors.js';
 import type { Graph, Node, TensorData, ValueInfo } from '../onnx/ir.js';
-import { usedNames } from '../onnx/names.js';
+import { subgraphs, usedNames } from '../onnx/names.js';
+import { boundLoops } from './bound-loops.js';
 import { createBuilder, type GraphBuilder } from './builder.js';
-import { decompositionOf, hasStockKernel, takeApart } from './decompose/index.js';
+import { tensorOf } from './constants.js';
+import { hasStockKernel, necessaryForm, takeApart } from './decompose/index.js';
 import { isStockOp, isTrainingOp } from './dialect.js';
 import { constantAttribute } from './fold.js';
-import { sortNodes } from './order.js';
+import {
+  decidingInputs,
+  knownNumbers,
+  makersOf,
+  refuseShapedByData,
+  shapedByData,
+  shapingInputs,
+} from './known-numbers.js';
+import { prune, sortNodes } from './order.js';
 import { shapeRuleOf } from './shapes/index.js';
 import { elementCount, type TensorType, type Value } from './value.js';
 
@@ -14,6 +24,8 @@ import { elementCount, type TensorType, type Value } from './value.js';
 export interface ShapeOracle {
   inference(graph: Graph): Promise<ReadonlyMap<string, ValueInfo>>;
   execution(graph: Graph): Promise<ReadonlyMap<string, TensorType>>;
+  /** The same, with what came out. */
+  numbers(graph: Graph): Promise<ReadonlyMap<string, TensorData>>;
 }
 
 /** Initializers up to this many elements are shown to the oracle: shapes and axes. Weights are not. */
@@ -44,8 +56,10 @@ export async function addTyped(
 ): Promise<void> {
   const { stock, rest } = partition(hoistConstants(builder, nodes), builder);
   for (const [node, types] of await askOracle(builder, stock, oracle)) builder.add(node, types);
+  await learnNumbers(builder, stock, oracle);
   for (const node of rest) {
-    const decomposition = hasStockKernel(node) ? undefined : decompositionOf(node);
+    await learnNumbers(builder, [node], oracle);
+    const decomposition = necessaryForm(builder, node);
     if (decomposition !== undefined) takeApart(builder, node, decomposition);
     else if (shapeRuleOf(node.opType) !== undefined && !isTrainingOnlyByName(node))
       placeByRule(builder, node);
@@ -85,24 +99,22 @@ async function askOracle(
 ): Promise<readonly (readonly [Node, readonly Value[]])[]> {
   if (nodes.length === 0) return [];
   const outputs = nodes.flatMap((node) => node.outputs).filter((name) => name !== '');
-  const question = questionOf(builder, nodes, outputs);
+  const question = typesOf(builder, nodes, outputs);
   const answers = await oracle.inference(question);
   const types = new Map<string, TensorType>();
-  const producer = new Map(
-    nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)),
-  );
+  const producer = producerIn(nodes);
   const open: string[] = [];
   for (const name of outputs) {
     const exact = exactType(answers.get(name));
     if (
       exact !== undefined &&
-      (exact.shape.length > 0 || isScalarByRule(producer.get(name) as Node, types, builder))
+      (exact.shape.length > 0 || isScalarByRule(producer(name) as Node, types, builder))
     )
       types.set(name, exact);
     else open.push(name);
   }
   if (open.length > 0)
-    for (const [name, type] of await oracle.execution(questionOf(builder, nodes, open)))
+    for (const [name, type] of await askByRunning(builder, nodes, open, oracle))
       types.set(name, type);
   return nodes.map((node) => {
     const values = node.outputs.flatMap((name): Value[] => {
@@ -113,18 +125,56 @@ async function askOracle(
   });
 }
 
+async function askByRunning(
+  builder: GraphBuilder,
+  nodes: readonly Node[],
+  open: readonly string[],
+  oracle: ShapeOracle,
+): Promise<ReadonlyMap<string, TensorType>> {
+  try {
+    return await oracle.execution(typesOf(builder, nodes, open));
+  } catch (error) {
+    // Zeros may be what a shape cannot be made of.
+    const isConstant = (name: string) => builder.constant(name) !== undefined;
+    const known = knownNumbers(nodes, isConstant);
+    refuseShapedByData(shapedByData(nodes, (name) => known.has(name) || isConstant(name)));
+    throw error;
+  }
+}
+
+/** Runs what follows from shapes alone and no rule of folding covers, where somebody has to know its numbers. */
+async function learnNumbers(
+  builder: GraphBuilder,
+  nodes: readonly Node[],
+  oracle: ShapeOracle,
+): Promise<void> {
+  const isConstant = (name: string) => builder.constant(name) !== undefined;
+  const wanted = new Set(nodes.flatMap(decidingInputs).filter((name) => !isConstant(name)));
+  if (wanted.size === 0) return;
+  const makers = sortNodes(makersOf(wanted, (name) => builder.producer(name)));
+  const known = knownNumbers(makers, isConstant);
+  const names = [...wanted].filter((name) => known.has(name));
+  if (names.length === 0) return;
+  const question = questionOf(builder, prune(makers, names), names);
+  for (const [name, numbers] of await oracle.numbers(question)) builder.learn(name, numbers);
+}
+
 function questionOf(
   builder: GraphBuilder,
   nodes: readonly Node[],
   outputs: readonly string[],
 ): Graph {
+  const shaping = new Set(
+    makersOf(nodes.flatMap(shapingInputs), producerIn(nodes)).flatMap(usedNames),
+  );
+  for (const name of nodes.flatMap(shapingInputs)) shaping.add(name);
   const made = new Set(nodes.flatMap((node) => node.outputs));
   const free = new Set(nodes.flatMap(usedNames).filter((name) => !made.has(name)));
   const initializers = new Map<string, TensorData>();
   const inputs: ValueInfo[] = [];
   for (const name of free) {
     const tensor = builder.constant(name);
-    if (tensor !== undefined && elementCount(tensor.dims) <= shownElements)
+    if (tensor !== undefined && (elementCount(tensor.dims) <= shownElements || shaping.has(name)))
       initializers.set(name, tensor);
     else inputs.push(builder.value(name));
   }
@@ -136,6 +186,24 @@ function questionOf(
     initializers,
     valueInfo: new Map(),
   };
+}
+
+/** Of types only: no loop goes on until its condition ends it. */
+function typesOf(builder: GraphBuilder, nodes: readonly Node[], outputs: readonly string[]): Graph {
+  const once = builder.op.scalar(1, 'int64').name;
+  const question = questionOf(builder, nodes, outputs);
+  const initializers = new Map(question.initializers);
+  if (nodes.some((node) => subgraphs(node).length > 0))
+    initializers.set(once, tensorOf('int64', [1], []));
+  const bound = boundLoops(nodes, (name) => builder.constant(name), once);
+  return { ...question, nodes: bound, initializers };
+}
+
+function producerIn(nodes: readonly Node[]): (name: string) => Node | undefined {
+  const producers = new Map(
+    nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)),
+  );
+  return (name) => producers.get(name);
 }
 
 function exactType(info: ValueInfo | undefined): TensorType | undefined {

@@ -1,13 +1,12 @@
-import type { InferenceSession } from 'onnxruntime-common';
+import type { InferenceSession, Tensor } from 'onnxruntime-common';
 import { GradwareError } from '../errors.js';
 import { filled } from '../graph/constants.js';
 import type { ShapeOracle } from '../graph/infer.js';
 import { modelOf } from '../graph/model.js';
-import type { TensorType } from '../graph/value.js';
 import { encodeModel } from '../onnx/encode-model.js';
-import type { DataType, Graph, ValueInfo } from '../onnx/ir.js';
+import type { DataType, Graph, TensorData, ValueInfo } from '../onnx/ir.js';
 import type { Runtime } from './runtime.js';
-import { toTensor } from './tensors.js';
+import { fromTensor, toTensor } from './tensors.js';
 
 /** What an inference session was not opened for: an op that has no kernel for its types is no fault of the model. */
 function refusal(cause: unknown): GradwareError {
@@ -40,6 +39,32 @@ export function createShapeOracle(runtime: Runtime): ShapeOracle {
     }
   }
 
+  /** On zeros. */
+  async function run(graph: Graph): Promise<ReadonlyMap<string, TensorData>> {
+    const session = await open(graph);
+    const feeds = Object.fromEntries(
+      graph.inputs.map(({ name, type, shape }) => {
+        const zeros = filled(type as DataType, (shape ?? []) as readonly number[], 0);
+        return [name, toTensor(runtime.Tensor, zeros)];
+      }),
+    );
+    try {
+      const results = Object.entries(await session.run(feeds));
+      return new Map(
+        results.flatMap(([name, value]) =>
+          'dims' in value ? [[name, fromTensor(value as Tensor)] as const] : [],
+        ),
+      );
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      throw new GradwareError('INVALID_MODEL', `ONNX Runtime cannot run the model: ${reason}`, {
+        cause,
+      });
+    } finally {
+      await session.release();
+    }
+  }
+
   return {
     async inference(graph) {
       const session = await open(graph);
@@ -55,26 +80,10 @@ export function createShapeOracle(runtime: Runtime): ShapeOracle {
       return found;
     },
     async execution(graph) {
-      const session = await open(graph);
-      const feeds = Object.fromEntries(
-        graph.inputs.map(({ name, type, shape }) => {
-          const zeros = filled(type as DataType, (shape ?? []) as readonly number[], 0);
-          return [name, toTensor(runtime.Tensor, zeros)];
-        }),
+      return new Map(
+        [...(await run(graph))].map(([name, { type, dims }]) => [name, { type, shape: dims }]),
       );
-      const found = new Map<string, TensorType>();
-      try {
-        for (const [name, value] of Object.entries(await session.run(feeds)))
-          if ('dims' in value) found.set(name, { type: value.type as DataType, shape: value.dims });
-      } catch (cause) {
-        const reason = cause instanceof Error ? cause.message : String(cause);
-        throw new GradwareError('INVALID_MODEL', `ONNX Runtime cannot run the model: ${reason}`, {
-          cause,
-        });
-      } finally {
-        await session.release();
-      }
-      return found;
     },
+    numbers: run,
   };
 }

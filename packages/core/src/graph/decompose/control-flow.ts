@@ -5,6 +5,9 @@ import { emitScan, formalOf, rowType } from '../scan.js';
 import { int, ints, normalizeAxis, sameShape, type Value } from '../value.js';
 import { contextOf } from './context.js';
 import { type DecompositionContext, decompositions } from './decomposition.js';
+import { unrolledLoop } from './loop.js';
+import { sequenceForm } from './sequences.js';
+import { stacked, unstacked } from './stack.js';
 import { inlineGraph } from './subgraph.js';
 
 function graphOf({ node }: DecompositionContext, name: string): Graph {
@@ -20,30 +23,38 @@ function inline(
   graph: Graph,
   bound: ReadonlyMap<string, Value>,
 ): readonly Value[] {
-  return inlineGraph(builder, graph, bound, (node) =>
-    Object.hasOwn(controlFlow, node.opType) && node.domain === ''
-      ? builder.scoped(node.name, () => controlFlow[node.opType as 'If'](contextOf(builder, node)))
-      : undefined,
-  );
+  return inlineGraph(builder, graph, bound, (node) => {
+    const nests = Object.hasOwn(controlFlow, node.opType) && node.domain === '';
+    const form = nests ? controlFlow[node.opType as 'If'] : sequenceForm(builder, node);
+    return form && builder.scoped(node.name, () => form(contextOf(builder, node)));
+  });
+}
+
+/** Itself where a condition is what it should be, zeros where not. */
+function gate({ builder, op }: DecompositionContext, value: Value, condition: Value, on: boolean) {
+  const passes = !value.type.startsWith('float') || builder.constant(value) !== undefined;
+  if (passes || builder.sequence(value) !== undefined) return value;
+  const [open, shut] = [[value], [op.zeros(value)]];
+  const [gated] = on ? op.select(condition, open, shut) : op.select(condition, shut, open);
+  return gated as Value;
 }
 
 /** What a branch takes from outside: itself where the branch is taken, zeros where it is not. So nothing that the
  *  other branch computes, NaN included, comes back in a gradient. */
 function gated(context: DecompositionContext, graph: Graph, condition: Value, taken: boolean) {
-  const { builder, op } = context;
-  const gates = new Map<string, Value>();
-  for (const name of capturedNames(graph)) {
-    const value = builder.value(name);
-    if (!value.type.startsWith('float') || builder.constant(value) !== undefined) continue;
-    const [open, shut] = [[value], [op.zeros(value)]];
-    const [gate] = taken ? op.select(condition, open, shut) : op.select(condition, shut, open);
-    gates.set(name, gate as Value);
-  }
-  return gates;
+  const { builder } = context;
+  const through = (value: Value) => gate(context, value, condition, taken);
+  return new Map(
+    [...capturedNames(graph)].map((name) => {
+      const items = builder.sequence(name);
+      const gatedList = items && builder.listed(items.map(through));
+      return [name, gatedList ?? through(builder.value(name))] as const;
+    }),
+  );
 }
 
 function conditional(context: DecompositionContext): readonly Value[] {
-  const { op, x, node, constant } = context;
+  const { builder, op, x, node, constant } = context;
   const known = constant(0)?.[0];
   if (known !== undefined)
     return inline(context, graphOf(context, known ? 'then_branch' : 'else_branch'), new Map());
@@ -52,14 +63,22 @@ function conditional(context: DecompositionContext): readonly Value[] {
     const graph = graphOf(context, name);
     return inline(context, graph, gated(context, graph, condition, i === 0));
   }) as [readonly Value[], readonly Value[]];
+  const tensors = (value: Value) => builder.sequence(value) ?? [value];
   for (const [i, value] of yes.entries()) {
-    const other = no[i];
-    if (other?.type === value.type && sameShape(value.shape, other.shape)) continue;
+    const other = no[i] as Value;
+    const pairs = tensors(value).map((a, j) => [a, tensors(other)[j]] as const);
+    const same = ([a, b]: (typeof pairs)[number]) =>
+      a.type === b?.type && sameShape(a.shape, b.shape);
+    if (tensors(value).length === tensors(other).length && pairs.every(same)) continue;
     throw new GradwareError('NO_GRADIENT', `The branches of ${node.opType} differ in shape`, {
-      where: `node ${node.name}, output ${node.outputs[i]}: [${value.shape}] and [${other?.shape}]`,
+      where: `node ${node.name}, output ${node.outputs[i]}: [${value.shape}] and [${other.shape}]`,
     });
   }
-  return op.select(condition, yes, no);
+  const chosen = [...op.select(condition, yes.flatMap(tensors), no.flatMap(tensors))];
+  return yes.map((value) => {
+    const items = chosen.splice(0, tensors(value).length);
+    return builder.sequence(value) ? builder.listed(items) : (items[0] as Value);
+  });
 }
 
 /** The more steps, the larger the graph: beyond this a session takes minutes to open. */
@@ -71,23 +90,6 @@ function refuseSteps({ node }: DecompositionContext, steps: number): void {
     where: `node ${node.name}`,
     remedy: `Feed shorter sequences, of at most ${mostSteps} steps.`,
   });
-}
-
-function stacked({ op }: DecompositionContext, rows: readonly Value[], at = 0): Value {
-  const rank = (rows[0]?.shape.length ?? 0) + 1;
-  const axis = normalizeAxis(at, rank);
-  const wide = rows.map((row) =>
-    op.reshape(row, [...row.shape.slice(0, axis), 1, ...row.shape.slice(axis)]),
-  );
-  return wide.length === 1 ? (wide[0] as Value) : op.Concat(...wide, { axis });
-}
-
-function unstacked({ op }: DecompositionContext, value: Value, at = 0): readonly Value[] {
-  const axis = normalizeAxis(at, value.shape.length);
-  const length = value.shape[axis] ?? 0;
-  const parts = length < 2 ? [value] : op.Split(value, { axis, num_outputs: length });
-  const shape = value.shape.filter((_, a) => a !== axis);
-  return parts.map((part) => op.reshape(part, shape));
 }
 
 /** The same for all inputs, or all outputs, of a Scan: undefined where they differ. */
@@ -159,7 +161,7 @@ function scan(context: DecompositionContext): readonly (Value | undefined)[] {
   if (whole !== undefined) return whole;
   refuseSteps(context, length);
   const sequences = x.slice(stateCount, node.inputs.length).map((value, i) => {
-    const parts = unstacked(context, value, setting('scan_input_axes', i));
+    const parts = unstacked(context.op, value, setting('scan_input_axes', i));
     return setting('scan_input_directions', i) === 1 ? parts.toReversed() : parts;
   });
   let states: readonly Value[] = x.slice(0, stateCount);
@@ -177,58 +179,18 @@ function scan(context: DecompositionContext): readonly (Value | undefined)[] {
     ...states,
     ...rows.map((row, i) => {
       const ordered = setting('scan_output_directions', i) === 1 ? row.toReversed() : row;
-      return stacked(context, ordered, setting('scan_output_axes', i));
+      return stacked(context.op, ordered, setting('scan_output_axes', i));
     }),
   ];
 }
 
-/** Whether the body of a Loop never asks to stop. */
-function neverStops({ builder }: DecompositionContext, body: Graph): boolean {
-  const [condition] = body.outputs;
-  const given = body.inputs[1]?.name;
-  let name = condition?.name ?? '';
-  for (;;) {
-    if (name === given) return true;
-    const node = body.nodes.find(({ outputs }) => outputs.includes(name));
-    const own = node !== undefined || body.inputs.some((input) => input.name === name);
-    const constant = body.initializers.get(name) ?? (own ? undefined : builder.constant(name));
-    if (constant !== undefined) return Number(constant.data[0]) !== 0;
-    if (node?.opType === 'Constant' && node.attributes.value?.type === 'tensor')
-      return Number(node.attributes.value.value.data[0]) !== 0;
-    if (node?.opType !== 'Identity' && node?.opType !== 'Cast') return false;
-    name = node.inputs[0] ?? '';
-  }
-}
-
-/** Unrolled where the number of turns is a constant and nothing ends it early. */
 function loop(context: DecompositionContext): readonly (Value | undefined)[] {
-  const { x, node, op, has, constant } = context;
-  const body = graphOf(context, 'body');
-  const turns = constant(0)?.[0];
-  const starts = !has(1) || constant(1)?.[0] === 1;
-  if (turns === undefined || !starts || !neverStops(context, body))
-    throw new GradwareError(
-      'NO_GRADIENT',
-      'A Loop has a gradient only if its trip count is known',
-      {
-        where: `node ${node.name}`,
-        remedy: 'Export the model with a constant number of turns and no early end.',
-      },
-    );
-  refuseSteps(context, turns);
-  const carried = node.inputs.length - 2;
-  let states: readonly Value[] = x.slice(2, node.inputs.length);
-  const rows = node.outputs.slice(carried).map((): Value[] => []);
-  for (let t = 0; t < turns; t++) {
-    const given = [op.scalar(t, 'int64'), op.scalar(1, 'bool'), ...states];
-    const bound = new Map(body.inputs.map(({ name }, i) => [name, given[i] as Value]));
-    const made = inline(context, body, bound).slice(1);
-    states = made.slice(0, carried);
-    rows.forEach((row, i) => {
-      row.push(made[carried + i] as Value);
-    });
-  }
-  return [...states, ...rows.map((row) => (row.length === 0 ? undefined : stacked(context, row)))];
+  return unrolledLoop(context, graphOf(context, 'body'), {
+    emit: (body, bound) => inline(context, body, bound),
+    gated: (body, condition) => gated(context, body, condition, true),
+    gate: (value, condition) => gate(context, value, condition, true),
+    refuseSteps: (turns) => refuseSteps(context, turns),
+  });
 }
 
 export const controlFlow = decompositions({ If: conditional, Loop: loop, Scan: scan });

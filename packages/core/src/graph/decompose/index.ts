@@ -1,4 +1,5 @@
-import type { Node } from '../../onnx/ir.js';
+import type { Graph, Node } from '../../onnx/ir.js';
+import { subgraphs, usedNames } from '../../onnx/names.js';
 import type { GraphBuilder } from '../builder.js';
 import { isStockOp } from '../dialect.js';
 import { int } from '../value.js';
@@ -9,6 +10,7 @@ import type { Decomposition, Decompositions } from './decomposition.js';
 import { normalization } from './normalization.js';
 import { recurrent } from './recurrent.js';
 import { rotary } from './rotary.js';
+import { sequenceForm, sequences } from './sequences.js';
 
 const table: Decompositions = {
   ...attentions,
@@ -16,6 +18,7 @@ const table: Decompositions = {
   ...normalization,
   ...recurrent,
   ...rotary,
+  ...sequences,
 };
 
 export function decompositionOf({
@@ -36,11 +39,32 @@ const beyondKernels: Readonly<Record<string, (node: Node) => boolean>> = {
   RNN: isBatchFirst,
 };
 
+const makesSequence = /^(Sequence(Empty|Construct|Insert|Erase)|SplitToSequence)$/;
+
+function givesSequence({ nodes, outputs }: Graph): boolean {
+  const names = new Set(outputs.map(({ name }) => name));
+  return nodes.some(
+    ({ opType, outputs: made }) =>
+      makesSequence.test(opType) && made.some((name) => names.has(name)),
+  );
+}
+
 /** Whether stock ONNX Runtime runs a node as it is. */
 export function hasStockKernel(node: Node): boolean {
   const { opType, domain } = node;
+  if (domain === '' && Object.hasOwn(sequences, opType)) return false;
+  if (subgraphs(node).some(givesSequence)) return false;
   const refused = domain === '' && Object.hasOwn(beyondKernels, opType);
   return isStockOp(opType, domain) && !(refused && beyondKernels[opType]?.(node));
+}
+
+const nests: ReadonlySet<string> = new Set(['If', 'Loop', 'Scan']);
+
+/** How a node is written that cannot stay as it is, wherever it stands. */
+export function necessaryForm(builder: GraphBuilder, node: Node): Decomposition | undefined {
+  const listed = nests.has(node.opType) ? undefined : sequenceForm(builder, node);
+  const lists = usedNames(node).some((name) => builder.sequence(name) !== undefined);
+  return listed ?? (lists || !hasStockKernel(node) ? decompositionOf(node) : undefined);
 }
 
 /** Takes the nodes among `wanted` apart that have no gradient rule of their own, in place. Where nobody wants a
@@ -70,6 +94,11 @@ export function takeApart(
   node.outputs.forEach((output, i) => {
     const made = outputs[i];
     if (output === '' || made === undefined) return;
+    const items = builder.sequence(made);
+    if (items !== undefined) {
+      builder.listed(items, output);
+      return;
+    }
     const { type, shape } = made;
     builder.add(
       {

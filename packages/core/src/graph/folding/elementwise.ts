@@ -25,6 +25,15 @@ const test = (holds: (...operands: readonly number[]) => boolean) =>
 
 const compare = (holds: (a: number, b: number) => boolean) => test((a = 0, b = 0) => holds(a, b));
 
+/** A truth value that one side alone may settle. */
+const settledBy =
+  (value: 0 | 1, both: FoldRule): FoldRule =>
+  (context) => {
+    const sides = [context.x(0)?.values, context.x(1)?.values];
+    const settles = sides.some((side) => side?.length === 1 && side[0] === value);
+    return settles ? mapPositions(context.shape, () => value) : both(context);
+  };
+
 const binary = (apply: (a: number, b: number) => number) =>
   elementwise((a = 0, b = 0) => apply(a, b));
 
@@ -68,8 +77,21 @@ export const elementwiseFolds: Readonly<Record<string, FoldRule>> = {
     return binary((a, b) => (truncates ? a % b : a - Math.floor(a / b) * b))(context);
   },
   Pow: binary((a, b) => a ** b),
-  And: compare((a, b) => a !== 0 && b !== 0),
-  Or: compare((a, b) => a !== 0 || b !== 0),
+  And: settledBy(
+    0,
+    compare((a, b) => a !== 0 && b !== 0),
+  ),
+  Or: settledBy(
+    1,
+    compare((a, b) => a !== 0 || b !== 0),
+  ),
+  /** Known, too, where both sides agree. */
+  Select: ({ node, at, x }) => {
+    const condition = x(0)?.values[0];
+    const [a, b] = [x(1 + at)?.values, x(1 + node.outputs.length + at)?.values];
+    if (condition !== undefined) return condition === 0 ? b : a;
+    return a?.every((value, i) => value === b?.[i]) ? a : undefined;
+  },
   Xor: compare((a, b) => (a !== 0) !== (b !== 0)),
   Equal: compare((a, b) => a === b),
   Greater: compare((a, b) => a > b),

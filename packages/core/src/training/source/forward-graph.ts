@@ -1,6 +1,8 @@
 import { GradwareError } from '../../errors.js';
 import type { GraphBuilder } from '../../graph/builder.js';
 import { addTyped, inferTypes, type ShapeOracle } from '../../graph/infer.js';
+import { refuseShapedByData, shapedByData } from '../../graph/known-numbers.js';
+import { prune } from '../../graph/order.js';
 import { elementCount, sameShape, type Value } from '../../graph/value.js';
 import { avoidVectorProducts } from '../../graph/vector-products.js';
 import type { Loss, LossContext } from '../../losses/loss.js';
@@ -106,6 +108,8 @@ export async function appendLoss(
     await addTyped(builder, added.nodes, oracle);
   }
   const total = builder.scoped('loss', () => loss.build(context));
+  const isKnown = (name: string) => builder.constant(name) !== undefined;
+  refuseShapedByData(shapedByData(prune(builder.nodes, [total.name]), isKnown));
   avoidVectorProducts(builder);
   return {
     builder,
