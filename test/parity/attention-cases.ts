@@ -6,6 +6,7 @@ type Inputs = GradientCase['inputs'];
 type Shapes = readonly (readonly number[])[];
 
 const microsoft = 'com.microsoft';
+const never = Number.POSITIVE_INFINITY;
 
 /** A fused op whose outputs no shape rule tells; the last of them counts, too. */
 function fused(
@@ -22,7 +23,7 @@ function fused(
     attributes,
     range: [-1, 1],
     build(builderOp: Op, x: readonly Value[], emit: GraphBuilder['emit']) {
-      const type = x[0]?.type ?? 'float32';
+      const type = x.find((value) => value?.type.startsWith('float'))?.type ?? 'float32';
       const types = shapes.map((shape) => ({ type, shape }));
       // Statistics between the first and the last output have no gradient of their own.
       const outputs = shapes.map((_, i) =>
@@ -104,6 +105,133 @@ export const fusedOps: readonly GradientCase[] = [
     }),
   ]),
 ];
+
+const [groups, room, headSize] = [2, 4, 16];
+const shared = [batch, room, groups * headSize];
+const queries = [batch, room, 2 * groups * headSize];
+/** Four heads of queries, two of keys and values. */
+const grouped = (
+  given: Inputs,
+  attributes: Attributes = {},
+  more: Inputs = [],
+  lengths: readonly number[] = [room - 1, room - 1],
+) =>
+  fused(
+    'GroupQueryAttention',
+    [...given, null, null, int32(lengths), int32([room], []), ...more],
+    [queries, [batch, groups, room, headSize], [batch, groups, room, headSize]],
+    { num_heads: 2 * groups, kv_num_heads: groups, ...attributes },
+  );
+const apart = [queries, shared, shared];
+const angles: Inputs = [
+  [room + 1, headSize / 2],
+  [room + 1, headSize / 2],
+];
+
+/** Attention over groups of queries, as decoders are exported for ONNX Runtime. */
+export const groupedAttention: readonly GradientCase[] = [
+  grouped(apart),
+  grouped([[batch, room, 4 * groups * headSize], null, null]),
+  grouped(apart, { scale: 0.3, softcap: 2 }),
+  grouped(apart, { local_window_size: 2 }),
+  grouped(apart, {}, [], [1, 3]),
+  grouped(apart, { smooth_softmax: 1 }),
+  grouped(apart, {}, [null, null, null, null, [2 * groups]]),
+  grouped(apart, {}, [null, null, null, [batch, 1, room, room]]),
+  ...[0, 1].map((rotary_interleaved) =>
+    grouped(apart, { do_rotary: 1, rotary_interleaved }, angles),
+  ),
+  grouped([[batch, room, 4 * groups * headSize], null, null], { do_rotary: 1 }, angles),
+  grouped(apart, { do_rotary: 1 }, [
+    ...angles,
+    fixed('int64', [0, 1, 2, 3, 1, 2, 3, 4], [batch, room]),
+  ]),
+];
+
+const words = fixed('int32', [0, 3, 1, 2, 2, 4], [batch, steps]);
+const kinds = fixed('int32', [0, 0, 1, 1, 0, 1], [batch, steps]);
+const embedding = (places: Inputs, attributes: Attributes = {}) => {
+  const tables = [
+    [5, width],
+    [6, width],
+  ];
+  const [segments = null, segmentTable = null, mask = null, positions = null] = places;
+  return fused(
+    'EmbedLayerNormalization',
+    [words, segments, ...tables, segmentTable, [width], [width], mask, positions],
+    [q, [batch], q],
+    attributes,
+  );
+};
+
+/** What ONNX Runtime's optimizers make of embeddings, products and their neighbours. */
+export const fusedForms: readonly GradientCase[] = [
+  embedding([], { epsilon: 1e-5 }),
+  embedding([kinds, [2, width]]),
+  embedding([kinds, [2, width], int32([1, 1, 0, 1, 1, 1], [batch, steps])]),
+  embedding([null, null, null, fixed('int32', [0, 1, 2, 1, 3, 5], [batch, steps])]),
+  ...[
+    {},
+    { transA: 1 },
+    { transB: 1 },
+    { transA: 1, transB: 1, alpha: 0.3 },
+    { transBatchA: 1 },
+    { transBatchB: 1 },
+    { transBatchA: 1, transA: 1 },
+    { transBatchB: 1, transB: 1, transBatchA: 1 },
+  ].map((attributes) =>
+    fused(
+      'FusedMatMul',
+      [
+        [3, 3, 3],
+        [3, 3, 3],
+      ],
+      [[3, 3, 3]],
+      attributes,
+    ),
+  ),
+  fused(
+    'FusedMatMul',
+    [
+      [2, 3, 4],
+      [5, 4],
+    ],
+    [[2, 3, 5]],
+    { transB: 1 },
+  ),
+  fused(
+    'TransposeMatMul',
+    [
+      [2, 4, 3],
+      [4, 5],
+    ],
+    [[2, 3, 5]],
+    { transA: 1 },
+  ),
+];
+
+const visible = fixed('bool', [1, 1, 0, 1, 0, 0, 0, 0, 1, 0, 0, 1], [steps, keys]);
+
+/** A query that may see nothing gets zeros, as PyTorch exports its attention with masks. */
+export const emptyRows: readonly GradientCase[] = [
+  {
+    op: 'Softmax of masked rows',
+    inputs: [[batch, steps, keys], visible, [batch, keys, size]],
+    build(op: Op, [x, mask, v]: readonly Value[]) {
+      const scores = op.Where(mask, x, op.scalar(-never, (x as Value).type));
+      const weights = op.Softmax(scores, { axis: -1 });
+      const safe = op.Where(op.IsNaN(weights), op.scalar(0, weights.type), weights);
+      return op.MatMul(safe, v);
+    },
+  },
+];
+
+/** Ops that ONNX Runtime has on GPUs only. */
+export const gpuForms: readonly GradientCase[] = [
+  fused('BiasSplitGelu', [[2, 3, 8], [8]], [[2, 3, 4]], {}),
+  fused('BiasAdd', [[2, 3, 4], [4], [2, 3, 4]], [[2, 3, 4]], {}),
+];
+
 const four = (count: number, length: number) => [batch, count, length, size];
 const attention = (
   inputs: Inputs,
@@ -123,6 +251,28 @@ export const laterOps: readonly GradientCase[] = [
     four(4, keys),
     fixed('bool', [1, 1, 0, 1, 0, 1, 1, 1, 1, 0, 0, 1], [steps, keys]),
   ]),
+  // A query that may see no key at all.
+  attention([
+    four(4, steps),
+    four(4, keys),
+    four(4, keys),
+    fixed('bool', [1, 1, 0, 1, 0, 0, 0, 0, 1, 0, 0, 1], [steps, keys]),
+  ]),
+  attention([
+    four(4, steps),
+    four(2, steps),
+    four(2, steps),
+    fixed('float', [0, 0, 0, -never, -never, -never, 0.5, -never, 0.1], [steps, steps]),
+  ]),
+  attention(
+    [
+      four(4, steps),
+      four(4, steps),
+      four(4, steps),
+      fixed('bool', [0, 1, 1, 1, 1, 1, 1, 0, 1], [steps, steps]),
+    ],
+    { is_causal: 1 },
+  ),
   fused(
     'Attention',
     [four(4, steps), four(4, steps), four(4, steps), null, four(4, 2), four(4, 2)],

@@ -5,7 +5,7 @@ import {
   nameOf,
   relativeDistance,
 } from '../support/check-gradients.js';
-import { fusedOps } from './attention-cases.js';
+import { fusedForms, fusedOps, groupedAttention } from './attention-cases.js';
 import { controlFlow } from './control-flow-cases.js';
 import { decomposed } from './further-cases.js';
 import { recurrence } from './recurrent-cases.js';
@@ -13,7 +13,9 @@ import { recurrence } from './recurrent-cases.js';
 const families: Readonly<Record<string, readonly GradientCase[]>> = {
   controlFlow,
   decomposed,
+  fusedForms,
   fusedOps,
+  groupedAttention,
   recurrence,
 };
 

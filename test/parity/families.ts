@@ -1,5 +1,13 @@
 import type { GradientCase } from '../support/check-gradients.js';
-import { fusedOps, laterOps, shortMasks } from './attention-cases.js';
+import {
+  emptyRows,
+  fusedForms,
+  fusedOps,
+  gpuForms,
+  groupedAttention,
+  laterOps,
+  shortMasks,
+} from './attention-cases.js';
 import { controlFlow } from './control-flow-cases.js';
 import * as further from './further-cases.js';
 import * as single from './gradient-cases.js';
@@ -12,7 +20,11 @@ export const families: Readonly<Record<string, readonly GradientCase[]>> = {
   ...further,
   batchFirst,
   controlFlow,
+  emptyRows,
+  fusedForms,
   fusedOps,
+  gpuForms,
+  groupedAttention,
   laterOps,
   shortMasks,
   recurrence,

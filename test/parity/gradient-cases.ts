@@ -90,6 +90,13 @@ export const arithmetic: readonly GradientCase[] = [
   one('Where', [fixed('bool', [1, 0, 1, 0], [2, 1, 2]), [2], [3, 1]]),
   one('Where', [fixed('bool', [1, 0]), [], [2]]),
   one('Cast', [[2, 3]], { to: 11 }, { precision: 'float32' }),
+  one('CastLike', [[2, 3], fixed('float', [0])]),
+  {
+    op: 'CastLike a double',
+    inputs: [[2, 3]],
+    precision: 'float32',
+    build: (op, [x]) => op.CastLike(x as Value, op.scalar(0, 'float64')),
+  },
   ...grid({ exclusive: [0, 1], reverse: [0, 1] }).map((a) =>
     one('CumSum', [[2, 3, 4], fixed('int64', [1], [])], a),
   ),
@@ -516,6 +523,13 @@ export const normalization: readonly GradientCase[] = [
         { training_mode, epsilon: 1e-3 },
       ),
     ),
+  ),
+  // Statistics that are computed, or train.
+  ...[
+    [4, 3],
+    [2, 3, 4, 2],
+  ].map((shape) =>
+    one('BatchNormalization', [shape, [3], [3], [3], [3]], { epsilon: 1e-3 }, { range: [0.3, 2] }),
   ),
   ...[1, 2].flatMap((p) => [0, -1].map((axis) => one('LpNormalization', [[3, 4]], { p, axis }))),
 ];

@@ -79,6 +79,15 @@ export function propagate(given: Propagation): Propagated {
   const contributions = new Map(given.contributions);
   const parts = new Map<string, string>();
 
+  const users = new Map<string, Node[]>();
+  for (const node of sorted)
+    for (const name of node.inputs) {
+      const known = users.get(name);
+      if (known === undefined) users.set(name, [node]);
+      else known.push(node);
+    }
+  const usersOf = (name: string): readonly Node[] => users.get(name) ?? [];
+
   function gradientOf(name: string): Value | undefined {
     const summands = contributions.get(name);
     if (summands === undefined) return undefined;
@@ -108,7 +117,7 @@ export function propagate(given: Propagation): Propagated {
       if (scan !== undefined && knownScan(builder, node) !== undefined)
         for (const [name, gradient] of scan(node, dys, active)) contribute(node, name, gradient);
       else {
-        const results = backward(builder, node, dys, active, straightThrough);
+        const results = backward(builder, node, dys, active, straightThrough, usersOf);
         node.inputs.forEach((name, i) => {
           contribute(node, name, results[i]);
         });
@@ -124,6 +133,7 @@ function backward(
   dys: Gradients,
   active: ReadonlySet<string>,
   straightThrough: StraightThrough,
+  users: (name: string) => readonly Node[],
 ): readonly (Value | null | undefined)[] {
   const rule = gradientRuleOf(node, straightThrough);
   const lost = dys.findIndex((dy, i) => dy !== undefined && !takesGradientOf(node, i));
@@ -146,6 +156,7 @@ function backward(
     op: builder.op,
     emit: builder.emit,
     has: (i) => (node.inputs[i] ?? '') !== '',
+    isUsedBy: (opType) => users(node.outputs[0] ?? '').some((user) => user.opType === opType),
     needs: (i) => active.has(node.inputs[i] ?? ''),
     constant: (i) => {
       const tensor = builder.constant(node.inputs[i] ?? '');

@@ -21,6 +21,8 @@ export interface GradientContext {
   /** Emits a node whose attributes come from the forward node, or whose shape no rule can tell. */
   readonly emit: GraphBuilder['emit'];
   has(i: number): boolean;
+  /** Whether a node of this type takes output 0. */
+  isUsedBy(opType: string): boolean;
   /** Whether anybody wants the gradient of input i; what is not wanted need not be emitted. */
   needs(i: number): boolean;
   /** The numbers of input i where they are constant. */

@@ -16,17 +16,23 @@ const defaultDomainTraining = new Set([
 const stockContrib = new Set([
   'Attention',
   'BiasGelu',
+  'DequantizeLinear',
+  'EmbedLayerNormalization',
   'FastGelu',
   'FusedConv',
   'FusedGemm',
   'FusedMatMul',
   'Gelu',
+  'GroupQueryAttention',
   'Inverse',
+  'MatMulNBits',
   'MultiHeadAttention',
+  'QuantizeLinear',
   'QuickGelu',
   'RotaryEmbedding',
   'SkipLayerNormalization',
   'SkipSimplifiedLayerNormalization',
+  'TransposeMatMul',
   'Trilu',
 ]);
 

@@ -9,6 +9,7 @@ import type {
   TensorData,
 } from '../onnx/ir.js';
 import { subgraphs, usedNames } from '../onnx/names.js';
+import { unfuse } from '../onnx/ort-format/unfuse.js';
 import { numbersOf } from './constants.js';
 import { constantAttribute } from './fold.js';
 import { inlineFunctions } from './inline.js';
@@ -30,7 +31,7 @@ export function upgradeModel(model: Model): Model {
   collectNames(model.graph, names);
   for (const definition of model.functions) collectFunctionNames(definition, names);
   const scope: Scope = { names, floats: floatTypes(model), opset };
-  const upgraded = upgradeGraph(model.graph, scope);
+  const upgraded = upgradeGraph(unfuse(model.graph, model.opsets, 'the model'), scope);
   return inlineFunctions({
     ...model,
     graph: model.irVersion < 4 ? withoutInitializerInputs(upgraded) : upgraded,

@@ -1,4 +1,4 @@
-import { int, text } from '../../graph/value.js';
+import { int, text, type Value } from '../../graph/value.js';
 import { type GradientContext, rules } from '../rule.js';
 
 /** The class axis of ONNX's losses. */
@@ -42,10 +42,17 @@ function negativeLogLikelihood(context: GradientContext) {
   return [op.Mul(slope, op.reshape(dy, [first ?? 1, 1, ...rest]))];
 }
 
+/** A model that looks for NaN behind a softmax means rows where every score is -∞, and puts something else there. */
+function softmax({ dy, y, attributes, op, isUsedBy }: GradientContext): readonly Value[] {
+  const settings = { axis: int(attributes, 'axis', -1) };
+  if (!isUsedBy('IsNaN')) return [op.SoftmaxGrad_13(dy, y, settings)];
+  const empty = op.IsNaN(y);
+  const [slope, share] = [op.Where(empty, 0, dy), op.Where(empty, 0, y)];
+  return [op.SoftmaxGrad_13(slope, share, settings)];
+}
+
 export const classification = rules({
-  Softmax: ({ dy, y, attributes, op }) => [
-    op.SoftmaxGrad_13(dy, y, { axis: int(attributes, 'axis', -1) }),
-  ],
+  Softmax: softmax,
   LogSoftmax: ({ dy, y, attributes, op }) => [
     op.LogSoftmaxGrad_13(dy, y, { axis: int(attributes, 'axis', -1) }),
   ],

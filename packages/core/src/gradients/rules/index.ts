@@ -13,6 +13,7 @@ import { lpPooling } from './lp-pooling.js';
 import { normalization } from './normalization.js';
 import { pooling } from './pooling.js';
 import { products } from './products.js';
+import { quantized } from './quantized.js';
 import { reductions } from './reductions.js';
 import { resizing } from './resize.js';
 import { scattering } from './scatter.js';
@@ -32,6 +33,7 @@ const gradientRules: GradientRules = {
   ...normalization,
   ...pooling,
   ...products,
+  ...quantized,
   ...reductions,
   ...resizing,
   ...scattering,

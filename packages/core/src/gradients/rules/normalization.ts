@@ -99,17 +99,22 @@ function groupNorm(
   ];
 }
 
-/** With fixed statistics the op is an affine map per channel. */
-function frozenBatchNorm({ dy, x, attributes, op }: GradientContext) {
+/** With given statistics the op is an affine map per channel; they themselves may have been computed, or train. */
+function frozenBatchNorm({ dy, x, attributes, op, needs }: GradientContext) {
   const [input, scale, , mean, variance] = x;
   const rank = input.shape.length;
   const others = [0, ...range(2, rank)];
   const deviation = op.Reciprocal(op.Sqrt(op.Add(variance, float(attributes, 'epsilon', 1e-5))));
   const centred = op.Sub(input, perChannel(op, mean, rank));
+  const along = op.Mul(op.sum(op.Mul(dy, centred), others), deviation);
+  const total = op.sum(dy, others);
+  const slope = op.Mul(scale, deviation);
   return [
-    op.Mul(dy, perChannel(op, op.Mul(scale, deviation), rank)),
-    op.Mul(op.sum(op.Mul(dy, centred), others), deviation),
-    op.sum(dy, others),
+    op.Mul(dy, perChannel(op, slope, rank)),
+    along,
+    total,
+    needs(3) ? op.Neg(op.Mul(total, slope)) : null,
+    needs(4) ? op.Mul(op.Mul(op.Mul(along, slope), deviation), -0.5) : null,
   ];
 }
 

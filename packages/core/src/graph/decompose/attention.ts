@@ -1,89 +1,20 @@
 import { GradwareError } from '../../errors.js';
 import type { Op } from '../builder.js';
 import { tensorOf } from '../constants.js';
-import { float, int, type PlainAttributes, type Value } from '../value.js';
+import { float, int, type Value } from '../value.js';
 import { type DecompositionContext, decompositions } from './decomposition.js';
+import { groupQuery } from './group-query.js';
+import { attend, biasOf, joinHeads, never, scaleOf, splitHeads } from './heads.js';
 
-/** Softmax of it counts as zero, and a row of nothing else stays finite. */
-const never = -3.4028234663852886e38;
-
-interface Heads {
-  /** [batch, heads, steps, size]; keys and values may have fewer heads, each shared by neighbours. */
-  readonly q: Value;
-  readonly k: Value;
-  readonly v: Value;
-  readonly scale: number;
-  readonly softcap: number;
-  /** Added to the scores, broadcast to [batch, heads, steps, keys]. */
-  readonly biases: readonly Value[];
-  /** How many keys stand before the first query; undefined where every key may be seen. */
-  readonly causalOffset: number | undefined;
+/** Keys that count for each entry of a batch: [batch] numbers, as what is added to the scores. */
+function lengthBias(op: Op, lengths: Value, like: Value, keys: number, filter: number): Value {
+  const batch = lengths.shape[0] ?? 0;
+  const places = op.constant(tensorOf(lengths.type, [...Array(keys).keys()], [1, keys]));
+  const counts = op.Less(places, op.reshape(lengths, [batch, 1]));
+  return op.reshape(biasOf(op, counts, like.type, filter), [batch, 1, 1, keys]);
 }
 
-interface Attended {
-  /** [batch, heads, steps, size of v]. */
-  readonly y: Value;
-  /** The scores: as products, with their cap, with their biases, after the softmax. */
-  readonly scores: readonly [Value, Value, Value, Value];
-}
-
-function repeatHeads(op: Op, value: Value, heads: number): Value {
-  const [batch = 0, own = 0, steps = 0, size = 0] = value.shape;
-  if (own === heads) return value;
-  const times = heads / own;
-  const spread = op.Expand(
-    op.reshape(value, [batch, own, 1, steps, size]),
-    op.ints([batch, own, times, steps, size]),
-  );
-  return op.reshape(spread, [batch, heads, steps, size]);
-}
-
-function causalBias(op: Op, { type }: Value, queries: number, keys: number, offset: number): Value {
-  const values = Array.from({ length: queries * keys }, (_, i) =>
-    i % keys <= Math.floor(i / keys) + offset ? 0 : never,
-  );
-  return op.constant(tensorOf(type, values, [queries, keys]));
-}
-
-/** softmax(scale · q·kᵀ + biases) · v. */
-function attend(op: Op, { q, k, v, scale, softcap, biases, causalOffset }: Heads): Attended {
-  const [, heads = 0, queries = 0] = q.shape;
-  const [keys, values] = [repeatHeads(op, k, heads), repeatHeads(op, v, heads)];
-  const products = op.MatMul(op.Mul(q, scale), op.Transpose(keys, { perm: [0, 1, 3, 2] }));
-  const capped = softcap > 0 ? op.Mul(op.Tanh(op.Mul(products, 1 / softcap)), softcap) : products;
-  const all =
-    causalOffset === undefined
-      ? biases
-      : [...biases, causalBias(op, q, queries, keys.shape[2] ?? 0, causalOffset)];
-  const biased = all.reduce((scores, bias) => op.Add(scores, bias), capped);
-  const weights = op.Softmax(biased, { axis: -1 });
-  return { y: op.MatMul(weights, values), scores: [products, capped, biased, weights] };
-}
-
-/** [batch, steps, heads · size] as [batch, heads, steps, size]. */
-function splitHeads(op: Op, value: Value, heads: number): Value {
-  const [batch = 0, steps = 0, width = 0] = value.shape;
-  return op.Transpose(op.reshape(value, [batch, steps, heads, width / heads]), {
-    perm: [0, 2, 1, 3],
-  });
-}
-
-function joinHeads(op: Op, value: Value): Value {
-  const [batch = 0, heads = 0, steps = 0, size = 0] = value.shape;
-  return op.reshape(op.Transpose(value, { perm: [0, 2, 1, 3] }), [batch, steps, heads * size]);
-}
-
-function scaleOf(attributes: PlainAttributes, q: Value): number {
-  const given = float(attributes, 'scale', 0);
-  return given === 0 ? 1 / Math.sqrt(q.shape[3] ?? 1) : given;
-}
-
-/** 0 where a mask is true, almost -∞ elsewhere. */
-function biasOf(op: Op, mask: Value, type: Value['type'], masked: number): Value {
-  return op.Where(mask, op.scalar(0, type), op.scalar(masked, type));
-}
-
-/** ai.onnx Attention, opset 23. */
+/** ai.onnx Attention, opset 23 and 24. */
 function attention(context: DecompositionContext): readonly (Value | undefined)[] {
   const { op, x, attributes, has } = context;
   const flat = x[0].shape.length === 3;
@@ -97,11 +28,11 @@ function attention(context: DecompositionContext): readonly (Value | undefined)[
   const v = has(5) ? op.Concat(x[5], ownV, { axis: 2 }) : ownV;
   const bias = () => {
     const missing = (k.shape[2] ?? 0) - (x[3].shape.at(-1) ?? 0);
-    const mask = x[3].type === 'bool' ? biasOf(op, x[3], q.type, never) : x[3];
+    const mask = x[3].type === 'bool' ? biasOf(op, x[3], q.type, never(q.type)) : x[3];
     if (missing <= 0) return mask;
     const pads = [...mask.shape.map(() => 0), ...mask.shape.map(() => 0)];
     pads[pads.length - 1] = missing;
-    return op.Pad(mask, op.ints(pads), op.scalar(never, q.type));
+    return op.Pad(mask, op.ints(pads), op.scalar(never(q.type), q.type));
   };
   const { y, scores } = attend(op, {
     q,
@@ -109,7 +40,11 @@ function attention(context: DecompositionContext): readonly (Value | undefined)[
     v,
     scale: scaleOf(attributes, q),
     softcap: float(attributes, 'softcap', 0),
-    biases: has(3) ? [bias()] : [],
+    biases: [
+      ...(has(3) ? [bias()] : []),
+      ...(has(6) ? [lengthBias(op, x[6], q, k.shape[2] ?? 0, never(q.type))] : []),
+    ],
+    guarded: has(3) || has(6),
     causalOffset:
       int(attributes, 'is_causal', 0) === 0 ? undefined : has(4) ? (x[4].shape[2] ?? 0) : 0,
   });
@@ -131,10 +66,7 @@ function paddingBias(
     op.reshape(biasOf(op, valid, like.type, filter), dims);
   if (shape.length === 2) return bias(op.Greater(mask, 0), [shape[0] ?? 1, 1, 1, keys]);
   if (shape.length === 3) return bias(op.Greater(mask, 0), [shape[0] ?? 1, 1, shape[1] ?? 1, keys]);
-  if (shape.length === 1 && shape[0] === batch) {
-    const places = op.constant(tensorOf(mask.type, [...Array(keys).keys()], [1, keys]));
-    return bias(op.Less(places, op.reshape(mask, [batch, 1])), [batch, 1, 1, keys]);
-  }
+  if (shape.length === 1 && shape[0] === batch) return lengthBias(op, mask, like, keys, filter);
   throw new GradwareError('NO_GRADIENT', `No gradient is known for ${node.opType} with this mask`, {
     where: `node ${node.name}, mask [${shape}]`,
     remedy: 'Export the model with a mask of shape [batch, keys].',
@@ -216,5 +148,6 @@ function projected(context: DecompositionContext): readonly (Value | undefined)[
 export const attentions = decompositions({
   Attention: attention,
   'com.microsoft.Attention': projected,
+  'com.microsoft.GroupQueryAttention': groupQuery,
   'com.microsoft.MultiHeadAttention': multiHead,
 });

@@ -7,6 +7,7 @@ import { attentions } from './attention.js';
 import { contextOf } from './context.js';
 import { controlFlow } from './control-flow.js';
 import type { Decomposition, Decompositions } from './decomposition.js';
+import { fusedForms } from './fused.js';
 import { normalization } from './normalization.js';
 import { recurrent } from './recurrent.js';
 import { rotary } from './rotary.js';
@@ -15,6 +16,7 @@ import { sequenceForm, sequences } from './sequences.js';
 const table: Decompositions = {
   ...attentions,
   ...controlFlow,
+  ...fusedForms,
   ...normalization,
   ...recurrent,
   ...rotary,

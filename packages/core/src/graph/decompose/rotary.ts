@@ -9,14 +9,16 @@ interface Rotation {
   readonly cos: Value;
   readonly sin: Value;
   readonly scale: number;
+  readonly interleaved: boolean;
+  /** Of x where it is [batch, steps, width]; 0 where the angles tell it. */
+  readonly heads: number;
 }
 
 /** Turns pairs of elements of every head by angles that depend on the place in the sequence (Su et al. 2021). */
-function rotate({ op, attributes }: DecompositionContext, { x, cos, sin, scale }: Rotation): Value {
+export function rotate(op: Op, { x, cos, sin, scale, interleaved, heads: given }: Rotation): Value {
   const half = cos.shape.at(-1) ?? 0;
   const [batch = 0, second = 0, third = 0, fourth = 0] = x.shape;
   const flat = x.shape.length === 3;
-  const given = int(attributes, 'num_heads', 0);
   const heads = flat ? (given === 0 ? third / (2 * half) : given) : second;
   const size = flat ? third / heads : fourth;
   const steps = flat ? second : third;
@@ -26,7 +28,6 @@ function rotate({ op, attributes }: DecompositionContext, { x, cos, sin, scale }
     size === 2 * half
       ? [open, undefined]
       : op.Split(open, op.ints([2 * half, size - 2 * half]), { axis: 3 });
-  const interleaved = int(attributes, 'interleaved', 0) === 1;
   const pair = interleaved ? [half, 2] : [2, half];
   const axis = interleaved ? 4 : 3;
   const [a, b] = op
@@ -43,11 +44,18 @@ function rotate({ op, attributes }: DecompositionContext, { x, cos, sin, scale }
   return flat ? op.reshape(whole, x.shape) : op.transpose(whole, [0, 2, 1, 3]);
 }
 
-/** [1] is where the sequences start, [batch, steps] the place of every element. */
-function placesOf(op: Op, ids: Value, steps: number): Value {
-  if (ids.shape.length > 1) return ids;
+/** [1] is where the sequences start (without it, at 0), [batch, steps] the place of every element. */
+export function placesFrom(op: Op, ids: Value | undefined, steps: number): Value {
+  if (ids !== undefined && ids.shape.length > 1) return ids;
   const range = op.constant(tensorOf('int64', [...Array(steps).keys()], [1, steps]));
-  return op.Add(range, op.reshape(op.cast(ids, 'int64'), [1, 1]));
+  return ids === undefined ? range : op.Add(range, op.reshape(op.cast(ids, 'int64'), [1, 1]));
+}
+
+function settingsOf({ attributes }: DecompositionContext) {
+  return {
+    interleaved: int(attributes, 'interleaved', 0) === 1,
+    heads: int(attributes, 'num_heads', 0),
+  };
 }
 
 export const rotary = decompositions({
@@ -55,14 +63,16 @@ export const rotary = decompositions({
   RotaryEmbedding: (context) => {
     const { op, x, has } = context;
     const pick = (cache: Value) => (has(3) ? op.Gather(cache, x[3], { axis: 0 }) : cache);
-    return [rotate(context, { x: x[0], cos: pick(x[1]), sin: pick(x[2]), scale: 1 })];
+    const turn = { x: x[0], cos: pick(x[1]), sin: pick(x[2]), scale: 1 };
+    return [rotate(op, { ...turn, ...settingsOf(context) })];
   },
   'com.microsoft.RotaryEmbedding': (context) => {
     const { op, x, attributes } = context;
     const steps = x[0].shape.at(-2) ?? 0;
-    const places = placesOf(op, x[1], steps);
+    const places = placesFrom(op, x[1], steps);
     const pick = (cache: Value) => op.Gather(cache, places, { axis: 0 });
     const scale = float(attributes, 'scale', 1);
-    return [rotate(context, { x: x[0], cos: pick(x[2]), sin: pick(x[3]), scale })];
+    const turn = { x: x[0], cos: pick(x[2]), sin: pick(x[3]), scale };
+    return [rotate(op, { ...turn, ...settingsOf(context) })];
   },
 });

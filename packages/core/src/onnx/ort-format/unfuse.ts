@@ -1,5 +1,6 @@
 import { GradwareError } from '../../errors.js';
 import type { Attribute, Graph, Node, TensorData } from '../ir.js';
+import { subgraphs } from '../names.js';
 import { scalar } from '../tensor.js';
 
 /** What ONNX Runtime appends to a product or a convolution. */
@@ -41,7 +42,8 @@ export function unfuse(graph: Graph, opsets: ReadonlyMap<string, number>, file: 
   function takeApart(node: Node): readonly Node[] {
     const form = node.domain === 'com.microsoft' ? fused[node.opType] : undefined;
     const [output = ''] = node.outputs;
-    if (form === undefined || output === '') return [withinSubgraphs(node)];
+    if (form === undefined || output === '')
+      return [subgraphs(node).length === 0 ? node : withinSubgraphs(node)];
     const activation = activationOf(node, file);
     const added = node.inputs[form.inputs] ?? '';
     const steps: Step[] = [
@@ -124,7 +126,7 @@ function activationOf(node: Node, file: string): Activation | undefined {
   if (known === undefined)
     throw new GradwareError('UNSUPPORTED', `${node.opType} has the activation "${name}"`, {
       where,
-      remedy: 'Give the .onnx file that this one was converted from.',
+      remedy: 'Give the .onnx file that ONNX Runtime made this one of.',
     });
   if (list?.type === 'floats') return { name, parameters: list.value };
   const parameters = known.flatMap((parameter) => {

@@ -44,6 +44,9 @@ export function requireKnownOps(nodes: readonly Node[], file: string): void {
 /** Custom ops, or ops of ONNX whose name is misspelt. */
 function remedyFor(unknown: readonly Node[]): string {
   const misspelt = unknown.filter(({ domain }) => domain === '').map(({ opType }) => opType);
+  const packed = unknown.filter(({ domain }) => domain === 'com.microsoft');
+  if (packed.length === unknown.length)
+    return 'ONNX Runtime has no kernel for them on every provider, or only one for inference: export the model without them (no packed, paged or cached attention), or give the model as it was before it was optimized.';
   const near = misspelt.flatMap((opType) => nearest(opType, onnxOperators));
   return near.length > 0
     ? `Did you mean ${[...new Set(near)].join(' or ')}?`

@@ -24,15 +24,23 @@ const statistic = 'a running statistic';
 const notWeights: Readonly<Record<string, Readonly<Record<number, string>>>> = {
   BatchNormalization: { 3: statistic, 4: statistic },
   Clip: { 1: 'a bound', 2: 'a bound' },
+  DequantizeLinear: { 1: 'a scale of quantized numbers' },
   Dropout: { 1: 'a ratio' },
   Expand: { 1: 'a shape' },
   GatherElements: { 1: 'indices' },
   Pad: { 2: 'a constant' },
   Pow: { 1: 'an exponent' },
+  QuantizeLinear: { 1: 'a scale of quantized numbers' },
   Resize: { 1: 'a region', 2: 'a scale' },
   Reshape: { 1: 'a shape' },
+  RotaryEmbedding: { 1: 'a table of angles', 2: 'a table of angles' },
   Upsample: { 1: 'a scale' },
   Where: { 0: 'a condition' },
+  'com.microsoft.DequantizeLinear': { 1: 'a scale of quantized numbers' },
+  'com.microsoft.GroupQueryAttention': { 7: 'a table of angles', 8: 'a table of angles' },
+  'com.microsoft.MatMulNBits': { 2: 'a scale of quantized numbers', 3: 'a zero point' },
+  'com.microsoft.QuantizeLinear': { 1: 'a scale of quantized numbers' },
+  'com.microsoft.RotaryEmbedding': { 2: 'a table of angles', 3: 'a table of angles' },
 };
 
 /** Inputs that are weights even where they are a single number, as the bias of a last layer with one output. */
@@ -54,8 +62,12 @@ export function isSetting({ why }: ParameterChoice): boolean {
   return why.startsWith(usedAs) && why !== usedAs + statistic;
 }
 
+/** Ops that have a gradient for such inputs, too, which counts where they are computed. */
+const smooth: ReadonlySet<string> = new Set(['BatchNormalization', 'Clip']);
+
 function roleOf(node: Node, i: number): string | undefined {
-  return notWeights[node.opType]?.[i];
+  const { domain, opType } = node;
+  return notWeights[domain === '' ? opType : `${domain}.${opType}`]?.[i];
 }
 
 /** Why a weight does not train that no gradient would reach. */
@@ -68,12 +80,14 @@ function reachable(
   straightThrough: ReadonlySet<string> | undefined,
 ): ReadonlySet<string> {
   const found = new Set(targets);
+  const isSmooth = ({ opType }: Node, name: string) =>
+    opType === 'Pow' || (smooth.has(opType) && !graph.initializers.has(name));
   for (const node of [...sortNodes(graph.nodes)].reverse()) {
     const passes = (name: string, i: number) =>
       found.has(name) && letsThrough(node, i, straightThrough);
     if (!node.outputs.some(passes)) continue;
     node.inputs.forEach((name, i) => {
-      if (name !== '' && (roleOf(node, i) === undefined || node.opType === 'Pow')) found.add(name);
+      if (name !== '' && (roleOf(node, i) === undefined || isSmooth(node, name))) found.add(name);
     });
     for (const name of usedNames(node)) if (!node.inputs.includes(name)) found.add(name);
   }
