@@ -226,6 +226,65 @@ export const emptyRows: readonly GradientCase[] = [
   },
 ];
 
+const bytes = (...dims: readonly number[]) =>
+  fixed(
+    'uint8',
+    Array.from({ length: dims.reduce((a, b) => a * b, 1) }, (_, i) => (i * 37 + 11) % 256),
+    dims,
+  );
+const scales = (count: number) =>
+  fixed(
+    'float',
+    Array.from({ length: count }, (_, i) => 0.01 + 0.003 * (i % 5)),
+  );
+const narrow = (
+  [rows, columns, bits]: readonly [number, number, number],
+  more: Inputs = [],
+  block = 32,
+) => {
+  const blocks = Math.ceil(columns / block);
+  return {
+    ...fused(
+      'MatMulNBits',
+      [[2, 3, columns], bytes(rows, blocks, (block * bits) / 8), scales(rows * blocks), ...more],
+      [[2, 3, rows]],
+      { K: columns, N: rows, bits, block_size: block },
+    ),
+    precision: 'float32' as const,
+  };
+};
+const small = (...dims: readonly number[]) => ({
+  ...fixed(
+    'int8',
+    bytes(...dims).values.map((value) => value - 128),
+    dims,
+  ),
+});
+
+/** Products with weights of few bits, which stay as they are. */
+export const quantized: readonly GradientCase[] = [
+  narrow([4, 64, 4]),
+  narrow([4, 40, 4]),
+  narrow([4, 40, 4], [bytes(4, 1)]),
+  narrow([3, 96, 4], [bytes(3, 2)]),
+  narrow([4, 48, 4], [], 16),
+  narrow([4, 64, 8]),
+  narrow([4, 64, 4], [null, null, [4]]),
+  { op: 'DequantizeLinear', inputs: [small(3, 4), [], fixed('int8', [3], [])] },
+  { op: 'DequantizeLinear', inputs: [small(3, 4), []] },
+  {
+    op: 'DequantizeLinear',
+    inputs: [small(3, 4), [3], fixed('int8', [3, -2, 0])],
+    attributes: { axis: 0 },
+  },
+  { op: 'DequantizeLinear', inputs: [small(2, 3, 2), [3]], attributes: { axis: -2 } },
+  {
+    op: 'DequantizeLinear',
+    inputs: [small(3, 4), [3, 2], small(3, 2)],
+    attributes: { axis: 1, block_size: 2 },
+  },
+];
+
 /** Ops that ONNX Runtime has on GPUs only. */
 export const gpuForms: readonly GradientCase[] = [
   fused('BiasSplitGelu', [[2, 3, 8], [8]], [[2, 3, 4]], {}),

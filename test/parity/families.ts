@@ -6,6 +6,7 @@ import {
   gpuForms,
   groupedAttention,
   laterOps,
+  quantized,
   shortMasks,
 } from './attention-cases.js';
 import { controlFlow } from './control-flow-cases.js';
@@ -26,6 +27,7 @@ export const families: Readonly<Record<string, readonly GradientCase[]>> = {
   gpuForms,
   groupedAttention,
   laterOps,
+  quantized,
   shortMasks,
   recurrence,
   recurrenceAsScan,

@@ -30,7 +30,7 @@ export type Precision = 'float64' | 'float32';
 export interface Fixed {
   readonly values: readonly number[];
   readonly dims: readonly number[];
-  readonly type: 'int64' | 'int32' | 'bool' | 'float';
+  readonly type: 'int64' | 'int32' | 'int8' | 'uint8' | 'bool' | 'float';
 }
 
 export function fixed(
