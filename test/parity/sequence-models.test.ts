@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { tensorOf } from '../../packages/core/src/graph/constants.js';
-import { type Attributes, toAttribute } from '../../packages/core/src/graph/value.js';
+import { type Attributes, toAttributes } from '../../packages/core/src/graph/value.js';
 import { TrainingSession } from '../../packages/core/src/node.js';
 import type { Graph, Model, Node, TensorData, ValueInfo } from '../../packages/core/src/onnx/ir.js';
 import { encodeModel } from '../../packages/core/src/onnx/model.js';
@@ -18,11 +18,7 @@ function nodes(lines: readonly Line[]): readonly Node[] {
     domain: '',
     inputs: used === '' ? [] : names(used),
     outputs: names(made),
-    attributes: Object.fromEntries(
-      Object.entries(attributes).flatMap(([key, value]) =>
-        value === undefined ? [] : [[key, toAttribute(key, value)] as const],
-      ),
-    ),
+    attributes: toAttributes(attributes),
   }));
 }
 

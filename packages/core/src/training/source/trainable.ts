@@ -4,6 +4,7 @@ import type { DataType, Graph, Node } from '../../onnx/ir.js';
 import { usedNames } from '../../onnx/names.js';
 import { selectNames } from '../../plugins/match.js';
 import { type BatchNormMode, isBatchNorm, isTraining } from './batch-norm.js';
+import { isMask, tieWarnings } from './export-traces.js';
 import { letsThrough } from './gradient-paths.js';
 
 /** Why a parameter is trained, or is not. */
@@ -136,6 +137,9 @@ export function chooseParameters(
     if (roles.length > 0 && roles.every((role) => role !== undefined))
       return [false, `${usedAs}${roles[0]}`];
     if (!reached.has(name)) return [false, notReached];
+    const tensor = graph.initializers.get(name);
+    if (tensor !== undefined && isMask(tensor))
+      return [false, 'a mask or a bound: numbers of 1e9 and more'];
     const single = elementCount(shape) <= 1;
     if (single && (shape.length === 0 || !own.some(isWeight))) return [false, 'a single number'];
     return [true, 'a weight that the loss depends on'];
@@ -176,7 +180,7 @@ export function evaluationExportWarnings(
     warnings.push(
       `${still.length} batch norms are exported for evaluation: they use their running statistics and do not change them. Say batchNorm: 'train' to train them, 'frozen' if that is what you want.`,
     );
-  return warnings;
+  return [...warnings, ...tieWarnings(graph)];
 }
 
 function isTrainingDropout(graph: Graph, node: Node): boolean {
