@@ -67,13 +67,18 @@ export async function layExample<Typed>(
       refused ??= error;
     }
   }
-  if (fits || !open) throw refused;
+  if (!open || (fits && !isNodeFault(refused))) throw refused;
   await requireLoads(request, oracle);
   try {
     return withoutShapes(request);
   } catch {
     throw refused;
   }
+}
+
+/** Whether a node of the model does not go with the sizes, as one whose export folded its own in; not the loss. */
+function isNodeFault(error: unknown): boolean {
+  return error instanceof GradwareError && (error.where?.startsWith('node ') ?? false);
 }
 
 /** One name is one size wherever it stands. */
