@@ -53,7 +53,7 @@ test('tab-separated and gzipped, told by name', () => {
   expect([...dataset.columns.keys()]).toEqual(['a', 'b']);
 });
 
-test.each([
+test.each<[string, string, RegExp, ReadOptions?]>([
   ['an empty field', 'a,b\n1,2\n3,\n', /An empty field \(x\.csv, line 3, column "b"\)/],
   ['a word', 'a,b\n1,2\n3,x\n', /"x" is not a number \(x\.csv, line 3, column "b"\)/],
   ['words alone', 'a\nx\n', /no column of numbers in the data \(a: text, such as "x" in line 2\)/],
@@ -64,11 +64,48 @@ test.each([
   ['an open quote', 'a,b\n1,"2\n', /[Qq]uote/],
   ['an empty file', '', /empty/],
   ['a repeated name, as in a file without a header', '0,0,1\n1,2,3', /Two columns are named "0"/],
-  ['a column without a name', ',a\n1,2', /has no name/],
-  ['another delimiter than was said', 'a;b\n1;2', /separated by ";"/],
-])('refuses %s', (_, text, message) => {
-  expect(() => read(text)).toThrow(message);
-  expect(() => read(text)).toThrow(expect.objectContaining({ code: 'INVALID_DATA' }));
+  ['columns without names', ',\n1,2', /No column has a name/],
+  ['another delimiter than was said', 'a;b\n1;2', /separated by ";"/, { delimiter: ',' }],
+  ['a comma for a point', 'a;b\n1,5;2', /"1,5" is not a number[\s\S]*written with a point/],
+  ['a gap that has a name', 'a\n1\nNA\n', /"NA" is not a number[\s\S]*gaps are not filled/],
+  ['a first line of numbers', '0.5,-1,2\n1,2,3', /holds numbers, not the names.*header: false/s],
+])('refuses %s', (_, text, message, options = {}) => {
+  expect(() => read(text, options)).toThrow(message);
+  expect(() => read(text, options)).toThrow(expect.objectContaining({ code: 'INVALID_DATA' }));
+});
+
+test.each([
+  ['semicolons', 'a;b;"c,d"\n1;2;3', { a: [1], b: [2], 'c,d': [3] }],
+  ['tabs', '\na\tb\n1\t2', { a: [1], b: [2] }],
+  ['bars', 'a|b\n1|2', { a: [1], b: [2] }],
+  ['commas, and others in quotes', '"a;;",b\n1,2', { 'a;;': [1], b: [2] }],
+  ['one column', 'a\n1', { a: [1] }],
+  ['row numbers without a name', ',a\n0,1\n1,2', { a: [1, 2] }],
+  ['whole numbers for names', '0,1\n0.5,2', { 0: [0.5], 1: [2] }],
+  [
+    'wavelengths for names',
+    '400.5,401,402.5,y\n1,2,3,4',
+    { '400.5': [1], 401: [2], '402.5': [3], y: [4] },
+  ],
+  ['rising numbers for names', '400.5,401,402.5\n1,2,3', { '400.5': [1], 401: [2], '402.5': [3] }],
+])('reads %s as they are', (_, text, expected) => {
+  expect(values(text)).toEqual(expected);
+});
+
+test('a header that is known to be one may hold any numbers', () => {
+  expect(values('0.5,-1\n1,2', { header: true })).toEqual({ '0.5': [1], '-1': [2] });
+});
+
+test.each([
+  ['little', false],
+  ['big', true],
+])('UTF-16 of %s end, as spreadsheets write it', (_, bigEndian) => {
+  const units = Uint16Array.from('\ufeffä\tb\r\n1\t2\r\n', (sign) => sign.charCodeAt(0));
+  const view = new DataView(new ArrayBuffer(units.byteLength));
+  for (const [i, unit] of units.entries()) view.setUint16(2 * i, unit, !bigEndian);
+  const dataset = decodeDataset({ name: 'x.csv', bytes: new Uint8Array(view.buffer) });
+  expect([...dataset.columns.keys()]).toEqual(['ä', 'b']);
+  expect(dataset.length).toBe(1);
 });
 
 test('columns of text are left out, unless somebody wants them', () => {

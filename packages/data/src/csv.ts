@@ -3,13 +3,14 @@ import { GradwareError } from '@gradware/core';
 import { CsvError, parse } from 'csv-parse/browser/esm/sync';
 import type { Budget } from './budget.js';
 import { type ClassNames, classNames } from './class-names.js';
+import { asUtf8, findDelimiter, isDataLine, otherDelimiter } from './csv-text.js';
 import type { Column } from './dataset.js';
 import { list } from './suggestion.js';
 
 export interface CsvOptions {
-  /** What separates fields; ',' if not given. */
+  /** What separates fields; if not given, what the first line shows. */
   readonly delimiter?: string | undefined;
-  /** Whether the first line names the columns; if not they are '0', '1', ... */
+  /** Whether the first line names the columns, as it does if not given; else they are '0', '1', ... */
   readonly header?: boolean | undefined;
   /** Which columns to read, by name; undefined where nobody chose: then columns of text are left out. */
   readonly wanted: (names: readonly string[]) => readonly string[] | undefined;
@@ -35,21 +36,23 @@ interface Growing {
   readonly names: ClassNames | undefined;
 }
 
-/** Reads numbers in columns, as float64 of shape [N], and names of classes as their numbers: spaces around fields, quotes (RFC 4180), a byte order mark and
- *  empty lines are fine.
+/** Reads numbers in columns, as float64 of shape [N], and names of classes as their numbers: spaces around fields, quotes (RFC 4180), UTF-8 and
+ *  UTF-16 with a byte order mark and empty lines are fine. A column without a name is left out.
  *  @throws GradwareError INVALID_DATA, with line and column, for an empty field, a field that is no finite number,
  *  a line of another length, or a header that does not name each column once; OUT_OF_MEMORY beyond the budget */
 export function decodeCsv(
   bytes: Uint8Array,
-  { delimiter = ',', header = true, wanted, classes = {} }: CsvOptions,
+  { delimiter: given, header, wanted, classes = {} }: CsvOptions,
   budget: Budget,
   where: string,
 ): CsvTable {
-  if (delimiter === '') {
+  if (given === '') {
     throw new GradwareError('INVALID_OPTION', 'The delimiter is empty', {
       remedy: "Give one, such as ';'.",
     });
   }
+  const text = asUtf8(bytes);
+  const delimiter = given ?? findDelimiter(text);
   let names: readonly string[] | undefined;
   let growing: readonly Growing[] = [];
   let length = 0;
@@ -58,13 +61,15 @@ export function decodeCsv(
   const ignored = new Map<string, string>();
 
   const begin = (fields: readonly string[]) => {
-    names = header ? fields : fields.map((_, i) => String(i));
+    if (header === undefined) refuseData(fields, where);
+    names = header === false ? fields.map((_, i) => String(i)) : fields;
     checkHeader(names, new Set(wanted(names) ?? names), delimiter, where);
   };
   /** Which columns there are to read is known when their first fields are. */
   const choose = (all: readonly string[], fields: readonly string[], line: number) => {
     const chosen = wanted(all);
     growing = all.flatMap((name, index) => {
+      if (name === '') return [];
       const field = fields[index] as string;
       const given = Object.hasOwn(classes, name) ? classes[name] : undefined;
       const isNamed = given !== undefined && (given !== 'found' || isText(field));
@@ -93,6 +98,7 @@ export function decodeCsv(
       throw invalid(
         `${fields.length} fields where there are ${width} columns`,
         `${where}, line ${line}`,
+        'Every line must have one field for each column.',
       );
     }
     if (length === 0) choose(names ?? [], fields, line);
@@ -102,27 +108,30 @@ export function decodeCsv(
       const value = own === undefined ? Number(field) : own.numberOf(field);
       if (field === '' || !Number.isFinite(value)) {
         const place = `${where}, line ${line}, column "${name}"`;
-        if (field === '') throw invalid('An empty field', place);
+        if (field === '') throw invalid('An empty field', place, gapRemedy);
         if (own !== undefined) throw own.unknown(field, place);
-        throw invalid(`"${field.slice(0, 40)}" is not a number`, place);
+        throw invalid(`"${field.slice(0, 40)}" is not a number`, place, remedyFor(field));
       }
       data[length] = value;
     }
     length++;
   };
 
-  eachLine(bytes, delimiter, where, (fields, line) => {
+  eachLine(text, delimiter, where, (fields, line) => {
     if (names === undefined) {
       begin(fields);
-      if (header) return;
+      if (header !== false) return;
     }
     addLine(fields, line);
   });
-  if (names === undefined) throw invalid('The file is empty', where);
+  if (names === undefined)
+    throw invalid('The file is empty', where, 'Give a file with a line for each example.');
   if (length === 0) {
     const chosen = wanted(names) ?? names;
     growing = names.flatMap((name, index) =>
-      chosen.includes(name) ? [{ name, index, data: new Float64Array(0), names: undefined }] : [],
+      name !== '' && chosen.includes(name)
+        ? [{ name, index, data: new Float64Array(0), names: undefined }]
+        : [],
     );
   }
   return {
@@ -141,9 +150,12 @@ export function decodeCsv(
   };
 }
 
-/** Whether a field is a word: not a number, nor what a number becomes that is lost or too large. */
+const decimalComma = /^[+-]?[\d.]*\d,\d+$/;
+
+/** Whether a field is a word: not a number, nor what a number becomes that is lost, too large or written elsewhere. */
 function isText(field: string): boolean {
-  return field !== '' && Number.isNaN(Number(field)) && !/^[+-]?(nan|inf(inity)?)$/i.test(field);
+  const lost = /^[+-]?(nan|inf(inity)?)$/i.test(field) || decimalComma.test(field);
+  return field !== '' && Number.isNaN(Number(field)) && !lost;
 }
 
 function eachLine(
@@ -153,8 +165,7 @@ function eachLine(
   visit: (fields: readonly string[], line: number) => void,
 ): void {
   try {
-    // csv-parse's own `bom` option takes only a Buffer.
-    parse(withoutByteOrderMark(bytes), {
+    parse(bytes, {
       trim: true,
       delimiter,
       skip_empty_lines: true,
@@ -165,14 +176,30 @@ function eachLine(
       },
     });
   } catch (error) {
-    if (error instanceof CsvError) throw invalid(error.message, where, error);
+    if (error instanceof CsvError) throw invalid(error.message, where, quoteRemedy, error);
     throw error;
   }
 }
 
-function withoutByteOrderMark(bytes: Uint8Array): Uint8Array {
-  const marked = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
-  return marked ? bytes.subarray(3) : bytes;
+/** A first example that is read as names would be lost without a word. */
+function refuseData(fields: readonly string[], where: string): void {
+  if (!isDataLine(fields)) return;
+  throw invalid(
+    'The first line holds numbers, not the names of the columns',
+    `${where}, line 1: ${list(fields)}`,
+    'Say that the file has no header line (option header: false), or that it has (header: true).',
+  );
+}
+
+const gapRemedy = 'Put a number there, or leave the line out: gaps are not filled.';
+
+const quoteRemedy = 'A field in quotes ends with a quote; quotes within it are doubled.';
+
+/** What may have been meant by a field that is no number. */
+function remedyFor(field: string): string {
+  if (decimalComma.test(field)) return 'Decimals are written with a point.';
+  if (/^(n\/?a|nan|null|none|\?|-+)$/i.test(field)) return gapRemedy;
+  return 'Every field of a column is a finite number; names are for the classes of a label (option classes).';
 }
 
 function checkHeader(
@@ -183,18 +210,18 @@ function checkHeader(
 ): void {
   const seen = new Set<string>();
   const repeated = new Set(names.filter((name) => seen.size === seen.add(name).size));
-  const bad = [...chosen].find((name) => name === '' || repeated.has(name));
-  if (bad !== undefined) {
-    const problem = bad === '' ? 'A column has no name' : `Two columns are named "${bad}"`;
+  // A column without a name, as tables with row numbers have, cannot be asked for.
+  const nameless = names.every((name) => name === '');
+  const bad = [...chosen].find((name) => name !== '' && repeated.has(name));
+  if (nameless || bad !== undefined) {
+    const problem = nameless ? 'No column has a name' : `Two columns are named "${bad}"`;
     throw new GradwareError('INVALID_DATA', problem, {
       where: `${where}, line 1: ${list(names)}`,
       remedy:
-        'Name each column once, choose others (option columns), or say that the file has no header line.',
+        'Name each column once, choose others (option columns), or say that the file has no header line (option header: false).',
     });
   }
-  const other = [';', '\t', '|', ','].find(
-    (sign) => sign !== delimiter && names[0]?.includes(sign),
-  );
+  const other = otherDelimiter(names[0] ?? '', delimiter);
   if (names.length === 1 && other !== undefined) {
     throw new GradwareError('INVALID_DATA', 'The header holds only one column', {
       where: `${where}, line 1: ${names[0]?.slice(0, 80)}`,
@@ -203,11 +230,6 @@ function checkHeader(
   }
 }
 
-function invalid(problem: string, where: string, cause?: unknown): GradwareError {
-  return new GradwareError('INVALID_DATA', problem, {
-    where,
-    remedy:
-      'Every line must have one field for each column, and every field a finite number (names of classes: see option classes).',
-    cause,
-  });
+function invalid(problem: string, where: string, remedy: string, cause?: unknown): GradwareError {
+  return new GradwareError('INVALID_DATA', problem, { where, remedy, cause });
 }

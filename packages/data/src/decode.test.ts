@@ -1,4 +1,4 @@
-import { gzipSync, strToU8 } from 'fflate';
+import { gzipSync, strToU8, zipSync } from 'fflate';
 import { expect, test } from 'vitest';
 import { decodeDataset, type ReadOptions } from './decode.js';
 import type { NdArray } from './elements.js';
@@ -136,4 +136,65 @@ test.each([
     if (problem !== undefined)
       expect(problem, `round ${round}`).toMatchObject({ name: 'GradwareError' });
   }
+});
+
+test('rows are counted by the columns that are meant', () => {
+  const counts: NdArray = { type: 'int64', shape: [3], data: BigInt64Array.of(1n, 2n, 3n) };
+  const mixed = writeNpz(
+    new Map([
+      ['x', x],
+      ['y', y],
+      ['counts', counts],
+    ]),
+  );
+  const dataset = decodeDataset(mixed, { rowsOf: ['x', 'none'] });
+  expect([...dataset.columns.keys()]).toEqual(['x', 'y']);
+  expect(dataset.ignored?.get('counts')).toBe('it has 3 rows, and the examples are 2');
+  // Where those that are meant do not agree, that is what is wrong.
+  expect(() => decodeDataset(mixed, { rowsOf: ['x', 'counts'] })).toThrow(
+    /same number of examples/,
+  );
+});
+
+/** As np.save writes text. */
+function npyOfText(descr: string, body: Uint8Array, length: number): Uint8Array {
+  const header = `{'descr': '${descr}', 'fortran_order': False, 'shape': (${length},), }`;
+  const padded = `${header.padEnd(117)}\n`;
+  return Uint8Array.of(...[0x93, ...strToU8('NUMPY'), 1, 0, 118, 0], ...strToU8(padded), ...body);
+}
+
+const utf32 = (texts: readonly string[], width: number, littleEndian: boolean) => {
+  const view = new DataView(new ArrayBuffer(texts.length * width * 4));
+  for (const [i, text] of texts.entries())
+    for (const [j, sign] of [...text].entries())
+      view.setUint32((i * width + j) * 4, sign.codePointAt(0) ?? 0, littleEndian);
+  return new Uint8Array(view.buffer);
+};
+const fruits = ['pear', '🍎', 'pear', ''];
+
+test.each([
+  ['text', npyOfText('<U4', utf32(fruits, 4, true), 4)],
+  ['text of big end', npyOfText('>U4', utf32(fruits, 4, false), 4)],
+  ['byte strings', npyOfText('|S4', strToU8('pear🍎pear\0\0\0\0'), 4)],
+])('names of classes in an array of %s', (_, bytes) => {
+  const data = { name: 'folder/y.npy', bytes };
+  const dataset = decodeDataset(data, { classes: { y: 'found' } });
+  expect([...(dataset.columns.get('y')?.data ?? [])]).toEqual([1, 2, 1, 0]);
+  expect(dataset.classes).toEqual(new Map([['y', ['', 'pear', '🍎']]]));
+  expect(() => decodeDataset(data, { classes: { y: ['', 'pear'] } })).toThrow(
+    /'🍎' is not one of the classes.*row 1/,
+  );
+  const archive = {
+    name: 'a.npz',
+    bytes: zipSync({
+      'y.npy': bytes,
+      'x.npy': writeNpy({ ...y, shape: [4], data: new BigInt64Array(4) }),
+    }),
+  };
+  const both = decodeDataset(archive, { classes: { y: 'found' } });
+  expect([...(both.columns.get('y')?.data ?? [])]).toEqual([1, 2, 1, 0]);
+  expect(decodeDataset(archive).ignored?.get('y')).toMatch(/text|byte strings/);
+  expect(() =>
+    decodeDataset({ name: 'y.npy', bytes: bytes.slice(0, -1) }, { classes: { y: 'found' } }),
+  ).toThrow(/cut off/);
 });

@@ -1,11 +1,13 @@
 import { GradwareError } from '@gradware/core';
 import { type Budget, createBudget } from './budget.js';
+import { classNames } from './class-names.js';
 import { decodeCsv } from './csv.js';
 import { type Column, createDataset, type Dataset } from './dataset.js';
 import type { NdArray } from './elements.js';
 import { gunzip, isGzip } from './gzip.js';
 import { decodeIdx, isIdx } from './idx.js';
 import { decodeNpy, isNpy } from './npy.js';
+import { decodeNpyText } from './npy-text.js';
 import { listNpz } from './npz.js';
 import { expand, unmatched } from './select.js';
 import { list, suggestion } from './suggestion.js';
@@ -18,13 +20,17 @@ export interface ReadOptions {
   readonly format?: DataFormat;
   /** Read only these: names, globs (`pixel*`), ranges (`pixel0..pixel783`). What else is in the files is not looked at. */
   readonly columns?: readonly string[];
-  /** CSV: what separates fields; ',' by default, a tab for .tsv. */
+  /** CSV: what separates fields. By default what the first line shows (comma, semicolon, tab or bar). */
   readonly delimiter?: string;
-  /** CSV: whether the first line names the columns, as by default; without it they are '0', '1', ... */
+  /** CSV: whether the first line names the columns, as by default; without it they are '0', '1', ... By default a first
+   *  line that can only be data is refused. */
   readonly header?: boolean;
-  /** CSV: columns that may hold names of classes in place of numbers: the names in the order of their numbers, or
+  /** CSV, .npy and .npz: columns that may hold names of classes in place of numbers: the names in the order of their numbers, or
    *  'found' for those that stand there, sorted. What was found is in `Dataset.classes`. */
   readonly classes?: Readonly<Record<string, readonly string[] | 'found'>>;
+  /** Names, globs or ranges of columns that say how many examples there are, where the files hold arrays of several
+   *  lengths: those of other lengths are set aside. */
+  readonly rowsOf?: readonly string[];
   /** Most bytes that the files may unpack to; 2 GiB by default. */
   readonly maxBytes?: number;
 }
@@ -73,8 +79,12 @@ export function decodeDataset(
   const names = parts.flatMap((part) => part.names);
   for (const pattern of options.columns ?? []) checkMatched(pattern, names);
 
-  const columns = parts.flatMap((part) => part.columns);
   const ignored = new Map(parts.flatMap((part) => [...part.ignored]));
+  const columns = ofOneLength(
+    parts.flatMap((part) => part.columns),
+    options.rowsOf ?? [],
+    ignored,
+  );
   if (columns.length === 0) {
     const reasons = [...ignored].map(([name, reason]) => `${name}: ${reason}`);
     throw new GradwareError('INVALID_DATA', 'There is no column of numbers in the data', {
@@ -84,6 +94,26 @@ export function decodeDataset(
   }
   const classes = new Map(parts.flatMap((part) => [...(part.classes ?? [])]));
   return { ...createDataset(columns, ignored), ...(classes.size > 0 && { classes }) };
+}
+
+/** Sets aside what is of another length than the columns that count. */
+function ofOneLength(
+  columns: readonly Column[],
+  rowsOf: readonly string[],
+  ignored: Map<string, string>,
+): readonly Column[] {
+  const names = columns.map(({ name }) => name);
+  const counting = new Set(rowsOf.flatMap((pattern) => expand(pattern, names)));
+  const lengths = new Set(
+    columns.flatMap(({ name, shape }) => (counting.has(name) ? [shape[0] ?? 0] : [])),
+  );
+  const [length] = lengths;
+  if (length === undefined || lengths.size > 1) return columns;
+  return columns.filter(({ name, shape }) => {
+    if (shape[0] === length) return true;
+    ignored.set(name, `it has ${shape[0]} rows, and the examples are ${length}`);
+    return false;
+  });
 }
 
 /** Whether a file's name says that it holds data. */
@@ -132,13 +162,43 @@ function fromNpz(bytes: Uint8Array, source: string, options: ReadOptions, budget
   const names = [...arrays.keys()];
   const columns: Column[] = [];
   const ignored = new Map<string, string>();
+  const classes = new Map<string, readonly string[]>();
   for (const name of chosen(names, options)) {
-    const array = orReason(() => arrays.get(name)!(budget));
+    const bytes = arrays.get(name)!(budget);
+    const named = namedClasses(bytes, name, `${source}, ${name}`, options, budget);
+    if (named !== undefined) {
+      columns.push({ ...named.column, name, source });
+      classes.set(name, named.names);
+      continue;
+    }
+    const array = orReason(() => decodeNpy(bytes, `${source}, ${name}`));
     if (typeof array === 'string') ignored.set(name, array);
     else if (array.shape.length === 0) ignored.set(name, SCALAR);
     else columns.push({ name, ...array, source });
   }
-  return { names, columns, ignored };
+  return { names, columns, ignored, classes };
+}
+
+/** An array of text where names of classes may be: the numbers of the classes, and their names. */
+function namedClasses(
+  bytes: Uint8Array,
+  name: string,
+  where: string,
+  { classes = {} }: ReadOptions,
+  budget: Budget,
+): { readonly column: NdArray; readonly names: readonly string[] } | undefined {
+  const given = Object.hasOwn(classes, name) ? classes[name] : undefined;
+  const texts = given === undefined ? undefined : decodeNpyText(bytes, where);
+  if (texts === undefined) return undefined;
+  budget.spend(texts.length * Float64Array.BYTES_PER_ELEMENT, where);
+  const own = classNames(given === 'found' ? undefined : given);
+  const numbers = Float64Array.from(texts, (text, row) => {
+    const number = own.numberOf(text);
+    if (Number.isNaN(number)) throw own.unknown(text, `${where}, row ${row}`);
+    return number;
+  });
+  const data = own.sorted(numbers);
+  return { column: { type: 'float64', shape: [data.length], data }, names: own.list() };
 }
 
 const SCALAR = 'a single value, with no axis for the examples';
@@ -153,10 +213,17 @@ function orReason(read: () => NdArray): NdArray | string {
   }
 }
 
-function fromNpy(bytes: Uint8Array, source: string, options: ReadOptions): Part {
-  return single(stem(source).replace(/\.npy$/i, ''), source, options, () =>
-    decodeNpy(bytes, source),
-  );
+function fromNpy(bytes: Uint8Array, source: string, options: ReadOptions, budget: Budget): Part {
+  const name = stem(source).replace(/\.npy$/i, '');
+  const named = namedClasses(bytes, name, source, options, budget);
+  if (named === undefined || chosen([name], options).length === 0)
+    return single(name, source, options, () => decodeNpy(bytes, source));
+  return {
+    names: [name],
+    columns: [{ ...named.column, name, source }],
+    ignored: new Map(),
+    classes: new Map([[name, named.names]]),
+  };
 }
 
 function fromIdx(bytes: Uint8Array, source: string, options: ReadOptions): Part {
@@ -175,7 +242,8 @@ function single(name: string, source: string, options: ReadOptions, read: () => 
 }
 
 function fromCsv(bytes: Uint8Array, source: string, options: ReadOptions, budget: Budget): Part {
-  const delimiter = options.delimiter ?? (/\.tsv$/i.test(withoutGz(source)) ? '\t' : ',');
+  const isTsv = /\.tsv$/i.test(withoutGz(source));
+  const delimiter = options.delimiter ?? (isTsv ? '\t' : undefined);
   const { header, classes, columns } = options;
   const wanted = (names: readonly string[]) =>
     columns === undefined ? undefined : chosen(names, options);

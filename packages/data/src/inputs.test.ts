@@ -197,6 +197,29 @@ test.each<[string, () => unknown, RegExp, string]>([
     'INVALID_DATA',
   ],
   [
+    'one-hot labels',
+    () =>
+      toInputs(createDataset([images, column('y', 'float32', [2, 3], new Float32Array(6))]), [
+        input,
+        target,
+      ]),
+    /labels=<column>.*argmax/,
+    'INVALID_DATA',
+  ],
+  [
+    'what was set aside',
+    () =>
+      toInputs(createDataset([images], new Map([['y', 'The array holds text']])), [input, target]),
+    /found no column[\s\S]*Set aside: y \(The array holds text\)/,
+    'INVALID_DATA',
+  ],
+  [
+    'numbers in place of classes',
+    () => toInputs(table, [target], { labels: 'c' }),
+    /6\.5 in row 1 cannot become int64[\s\S]*another loss, such as mse/,
+    'INVALID_DATA',
+  ],
+  [
     'several that fit',
     () => toInputs(table, [target]),
     /More than one column fits .*"labels"[\s\S]*labels=<column>/,

@@ -99,7 +99,7 @@ function buildInput(
         `${fault.value} in row ${fault.row} cannot become ${type} for the model input "${name}": expected ${type}, found ${describe(column)}`,
         {
           where: placeOf(column),
-          remedy: 'Correct the data, convert it beforehand, or give another column.',
+          remedy: faultRemedy(fault.value, type),
         },
       );
     }
@@ -112,6 +112,15 @@ function buildInput(
     data,
     ...(first?.source === undefined ? {} : { source: first.source }),
   };
+}
+
+function faultRemedy(value: number | bigint, type: string): string {
+  const fraction = typeof value === 'number' && Number.isFinite(value) && !Number.isInteger(value);
+  const hint =
+    type.includes('int') && fraction
+      ? ' Numbers that are no classes are learned with another loss, such as mse.'
+      : '';
+  return `Correct the data, convert it beforehand, or give another column.${hint}`;
 }
 
 function misfit(

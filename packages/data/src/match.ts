@@ -129,9 +129,24 @@ function undecided(
     `${problem}: expected ${describeInput(input)}, found ${describeAll(candidates)}`,
     {
       where: list(sources) || 'the data',
-      remedy: `${near}${isTable(free, input) ? tableRemedy(input.name, free, open) : `Say which column it is: ${input.name}=<column>.`}`,
+      remedy: `${near}${isTable(free, input) ? tableRemedy(input.name, free, open) : columnRemedy(dataset, candidates, input)}`,
     },
   );
+}
+
+function columnRemedy(
+  { ignored = new Map() }: Dataset,
+  candidates: readonly Column[],
+  { name, type, shape }: WantedInput,
+): string {
+  const oneHot =
+    /int/.test(type) && candidates.some((column) => column.shape.length === shape.length + 1);
+  const left = [...ignored].map(([column, reason]) => `${column} (${reason.split('\n')[0]})`);
+  return [
+    `Say which column it is: ${name}=<column>.`,
+    ...(oneHot ? ['Of one-hot labels give the numbers of the classes: y.argmax(axis=1).'] : []),
+    ...(left.length > 0 ? [`Set aside: ${list(left)}.`] : []),
+  ].join(' ');
 }
 
 /** Columns of one number each, and an input that takes several of them. */

@@ -49,19 +49,35 @@ export function isNpy(bytes: Uint8Array): boolean {
  *  @param where what to call the file in errors
  *  @throws GradwareError INVALID_DATA for a damaged file, UNSUPPORTED for an element type that no tensor can hold */
 export function decodeNpy(bytes: Uint8Array, where = '.npy bytes'): NdArray {
-  if (!isNpy(bytes)) throw damaged('it does not begin as a .npy file does', where);
-  const { header, body } = splitHeader(bytes, where);
-  const { type, littleEndian } = elementType(header, where);
-  const shape = shapeOf(header, where);
+  const { descr, shape, fortran, body } = readNpyHeader(bytes, where);
+  const { type, littleEndian } = elementType(descr, where);
   checkSize(type, shape, body.length, where);
 
   const size = elementBytes(type);
   const native = toHostOrder(body, size, littleEndian);
-  const fortran =
-    field(header, '(True|False)', 'fortran_order', where) === 'True' && shape.length > 1;
   const data = elementsOf(type, fortran ? rowMajor(native, shape, size) : native);
   if (type === 'bool') checkBooleans(data as Uint8Array, where);
   return { type, shape, data };
+}
+
+export interface NpyHeader {
+  /** NumPy's type with its byte order: '<f4'. */
+  readonly descr: string;
+  readonly shape: readonly number[];
+  /** Whether the first axis runs fastest, and not the last. */
+  readonly fortran: boolean;
+  readonly body: Uint8Array;
+}
+
+/** @throws GradwareError INVALID_DATA */
+export function readNpyHeader(bytes: Uint8Array, where: string): NpyHeader {
+  if (!isNpy(bytes)) throw damaged('it does not begin as a .npy file does', where);
+  const { header, body } = splitHeader(bytes, where);
+  const records = /['"]descr['"]\s*:\s*\[/.test(header);
+  const descr = records ? '|V' : field(header, `['"]([^'"]*)['"]`, 'descr', where);
+  const shape = shapeOf(header, where);
+  const order = field(header, '(True|False)', 'fortran_order', where);
+  return { descr, shape, fortran: order === 'True' && shape.length > 1, body };
 }
 
 function splitHeader(bytes: Uint8Array, where: string): { header: string; body: Uint8Array } {
@@ -86,9 +102,7 @@ function field(header: string, pattern: string, key: string, where: string): str
   return value;
 }
 
-function elementType(header: string, where: string): { type: DataType; littleEndian: boolean } {
-  const records = /['"]descr['"]\s*:\s*\[/.test(header);
-  const descr = records ? '|V' : field(header, `['"]([^'"]*)['"]`, 'descr', where);
+function elementType(descr: string, where: string): { type: DataType; littleEndian: boolean } {
   const order = descr.slice(0, 1);
   const code = descr.slice(1);
   const type = Object.hasOwn(NPY_TYPES, code) ? NPY_TYPES[code] : undefined;

@@ -4,13 +4,13 @@ import type { NdArray } from './elements.js';
 import { decodeNpy } from './npy.js';
 import { readZip } from './zip.js';
 
-/** The arrays of an archive, not yet unpacked, by name. Members that are no arrays are left out.
+/** The array files of an archive, not yet unpacked, by name. Members that are no arrays are left out.
  *  @throws GradwareError INVALID_DATA */
 export function listNpz(
   bytes: Uint8Array,
   where: string,
-): ReadonlyMap<string, (budget: Budget) => NdArray> {
-  const arrays = new Map<string, (budget: Budget) => NdArray>();
+): ReadonlyMap<string, (budget: Budget) => Uint8Array> {
+  const arrays = new Map<string, (budget: Budget) => Uint8Array>();
   for (const entry of readZip(bytes, where)) {
     if (!entry.name.endsWith('.npy')) continue;
     const name = entry.name.slice(0, -'.npy'.length);
@@ -20,7 +20,7 @@ export function listNpz(
         remedy: 'Rename one of them.',
       });
     }
-    arrays.set(name, (budget) => decodeNpy(entry.read(budget), `${where}, ${name}`));
+    arrays.set(name, (budget) => entry.read(budget));
   }
   return arrays;
 }
@@ -33,5 +33,10 @@ export function decodeNpz(
   { where = '.npz bytes', maxBytes }: { readonly where?: string; readonly maxBytes?: number } = {},
 ): ReadonlyMap<string, NdArray> {
   const budget = createBudget(maxBytes);
-  return new Map([...listNpz(bytes, where)].map(([name, read]) => [name, read(budget)]));
+  return new Map(
+    [...listNpz(bytes, where)].map(([name, read]) => [
+      name,
+      decodeNpy(read(budget), `${where}, ${name}`),
+    ]),
+  );
 }
