@@ -182,7 +182,7 @@ test.each([
   expect([...(dataset.columns.get('y')?.data ?? [])]).toEqual([1, 2, 1, 0]);
   expect(dataset.classes).toEqual(new Map([['y', ['', 'pear', '🍎']]]));
   expect(() => decodeDataset(data, { classes: { y: ['', 'pear'] } })).toThrow(
-    /'🍎' is not one of the classes.*row 1/,
+    /"🍎" is not one of the classes.*row 1/,
   );
   const archive = {
     name: 'a.npz',

@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { evaluate, GradwareError } from '@gradware/core';
 import { Command } from 'commander';
 import { addSessionOptions, type SessionFlags } from '../options/shared.js';
@@ -7,9 +8,10 @@ import { jsonLine } from '../progress/json.js';
 import { describeEvaluation } from '../progress/text.js';
 import { chooseBatchSize } from '../training/batch-size.js';
 import { type Classes, readInputs, toFeeds } from '../training/inputs.js';
+import { judging, leftOut } from '../training/judging.js';
 import { openSession } from '../training/open-session.js';
-import { findCheckpoint } from '../training/output-folder.js';
-import { classesIn } from '../training/run-record.js';
+import { findCheckpoint, findModel } from '../training/output-folder.js';
+import { type RunRecord, recordIn } from '../training/run-record.js';
 import { type Context, type ExitCode, exitCodes } from './context.js';
 
 interface EvalFlags extends SessionFlags {
@@ -19,7 +21,10 @@ interface EvalFlags extends SessionFlags {
 export function evalCommand(context: Context, done: (code: ExitCode) => void): Command {
   return addSessionOptions(new Command('eval'))
     .description('the loss, and for classifiers the accuracy, of a model on data')
-    .argument('<model>', 'a folder of training artifacts, or a forward model (.onnx)')
+    .argument(
+      '<model>',
+      'a forward model (.onnx), a folder of training artifacts, or the --out folder of a run',
+    )
     .option(
       '--checkpoint <path>',
       'with the weights of this checkpoint, or of the --out folder of a run',
@@ -29,31 +34,58 @@ export function evalCommand(context: Context, done: (code: ExitCode) => void): C
     );
 }
 
-async function evalModel(model: string, flags: EvalFlags, context: Context): Promise<ExitCode> {
-  const { out: terminal, signal } = context;
-  const given = flags.checkpoint;
+async function evalModel(path: string, asked: EvalFlags, context: Context): Promise<ExitCode> {
+  const { out: terminal, err, signal } = context;
+  const given = asked.checkpoint;
   const checkpoint = given === undefined ? undefined : await findCheckpoint(given);
-  const session = await openSession({ model, flags, signal });
+  const found = await findModel(path);
+  const source = checkpoint ?? found.checkpoint;
+  const record = source === undefined ? undefined : await recordIn(source);
+  const flags = await asTrained(asked, found.model, record);
+  const session = await openSession({ model: found.model, flags, signal });
   try {
     if (checkpoint !== undefined) await session.loadCheckpoint(checkpoint);
-    const known = checkpoint === undefined ? undefined : classesIn(session.metadata);
+    const known = source === undefined ? undefined : (record?.classes ?? {});
     const { data, classes } = await readInputs(flags.data, session, flags, known);
     if (known === undefined) refuseNames(classes, flags);
-    const labels = flags.label === undefined ? undefined : session.trainingInputNames.at(-1);
     const { evaluation } = chooseBatchSize(flags.batchSize, session);
     const { batchSize } = flags;
     const options = { ...(batchSize !== undefined && { batchSize }), ...evaluation };
-    const found = await evaluate(session, toFeeds(data), { ...options, labels, signal });
-    if (flags.json) terminal.write(jsonLine({ event: 'evaluation', model, ...found }));
+    const warning = leftOut(data.length, options);
+    const result = await evaluate(session, toFeeds(data), {
+      ...options,
+      ...judging(flags, session),
+      signal,
+    });
+    if (flags.json) terminal.write(jsonLine({ event: 'evaluation', model: path, ...result }));
     else {
-      const [loss = '', ...rest] = describeEvaluation(found);
+      if (warning !== undefined) err.write(`${style(err, 'yellow', 'warning:')} ${warning}\n`);
+      const [loss = '', ...rest] = describeEvaluation(result);
       for (const line of [loss, ...rest]) terminal.write(`${style(terminal, 'bold', line)}\n`);
-      terminal.write(`${formatCount(found.examples)} examples\n`);
+      terminal.write(`${formatCount(result.examples)} examples\n`);
     }
     return exitCodes.success;
   } finally {
     await session.release();
   }
+}
+
+/** What is not said is as it was in training. Artifacts hold their loss. */
+async function asTrained(
+  flags: EvalFlags,
+  model: string,
+  record: RunRecord | undefined,
+): Promise<EvalFlags> {
+  const { input, label, scale, loss, lossInput } = record?.reading ?? {};
+  const holdsLoss = (await stat(model).catch(() => undefined))?.isDirectory() === true;
+  return {
+    ...(label !== undefined && { label }),
+    ...(loss !== undefined && !holdsLoss && { loss }),
+    ...(lossInput !== undefined && !holdsLoss && flags.loss === undefined && { lossInput }),
+    ...flags,
+    input: { ...input, ...flags.input },
+    scale: { ...scale, ...flags.scale },
+  };
 }
 
 /** Which number a name has, only the run that trained the model knows. */

@@ -6,7 +6,7 @@ import { Command, Option } from 'commander';
 import { collect } from '../options/parse.js';
 import { formatCount } from '../progress/format.js';
 import { jsonLine } from '../progress/json.js';
-import { checkOutput, findCheckpoint, writeOutput } from '../training/output-folder.js';
+import { checkOutput, findCheckpoint, findModel, writeOutput } from '../training/output-folder.js';
 import { type Context, type ExitCode, exitCodes } from './context.js';
 
 const formats = ['model', 'weights', 'checkpoint', 'artifacts'] as const;
@@ -111,7 +111,7 @@ const anyLoss = lossFunction('any', ({ op, predictions }) => {
 });
 
 async function exportModel(
-  model: string,
+  path: string,
   flags: ExportFlags,
   { out: terminal }: Context,
 ): Promise<ExitCode> {
@@ -119,6 +119,7 @@ async function exportModel(
   refuseUseless(format, flags);
   const folder = format === 'artifacts' ? flags.out : dirname(flags.out);
   await checkOutput(folder);
+  const { model } = await findModel(path);
   const checkpoint =
     flags.checkpoint === undefined ? undefined : await findCheckpoint(flags.checkpoint);
   const files =

@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { artifactOptimizerNames, parseArtifactOptimizer } from '../options/artifact-optimizer.js';
 import { lossNames, parseLoss } from '../options/loss.js';
 import { collect, collectFactors } from '../options/parse.js';
+import { inFlags } from '../output/flags.js';
 import { style } from '../output/terminal.js';
 import { formatCount } from '../progress/format.js';
 import { jsonLine } from '../progress/json.js';
@@ -85,7 +86,7 @@ async function generate(
   }
   for (const { path, bytes } of written) out.write(`${path} (${formatCount(bytes)} bytes)\n`);
   for (const warning of artifacts.warnings)
-    err.write(`${style(err, 'yellow', 'warning:')} ${warning}\n`);
+    err.write(`${style(err, 'yellow', 'warning:')} ${inFlags(warning)}\n`);
   return exitCodes.success;
 }
 

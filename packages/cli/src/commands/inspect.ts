@@ -10,11 +10,13 @@ import { inspectFallbacks, nodeRuntime } from '@gradware/core/node';
 import { Command, Option } from 'commander';
 import { lossNames, parseLoss } from '../options/loss.js';
 import { collect, collectFactors } from '../options/parse.js';
+import { inFlags } from '../output/flags.js';
 import { renderTable } from '../output/table.js';
 import { style, type Terminal } from '../output/terminal.js';
 import { searchRoots } from '../plugins/find.js';
 import { formatCount } from '../progress/format.js';
 import { jsonLine } from '../progress/json.js';
+import { findModel } from '../training/output-folder.js';
 import { type Precision, precisions, readPlan } from '../training/plan.js';
 import { type Context, type ExitCode, exitCodes } from './context.js';
 
@@ -70,11 +72,12 @@ export function inspectCommand(context: Context, done: (code: ExitCode) => void)
 }
 
 async function inspect(
-  model: string,
+  path: string,
   flags: InspectFlags,
   { out, err, cwd }: Context,
 ): Promise<ExitCode> {
   requireProvider(flags);
+  const { model } = await findModel(path);
   const chosen = {
     lossInputNames: flags.lossInput,
     requiresGrad: flags.train,
@@ -97,7 +100,8 @@ async function inspect(
   }
   out.write(renderInspection(found, out));
   if (fallbacks !== undefined) out.write(renderFallbacks(fallbacks, out));
-  for (const warning of warnings) err.write(`${style(err, 'yellow', 'warning:')} ${warning}\n`);
+  for (const warning of warnings)
+    err.write(`${style(err, 'yellow', 'warning:')} ${inFlags(warning)}\n`);
   return exitCodes.success;
 }
 

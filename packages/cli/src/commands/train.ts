@@ -1,40 +1,24 @@
 import { basename } from 'node:path';
-import { evaluate, type Feeds, GradwareError, type TrainerOptions, valueAt } from '@gradware/core';
+import { evaluate, GradwareError, valueAt } from '@gradware/core';
 import type { TrainingSession } from '@gradware/core/node';
-import { batchCount, type Dataset, split } from '@gradware/data/node';
 import { Command, Option } from 'commander';
 import { optimizerNames } from '../options/optimizer.js';
 import { collect, parseCount, parseValidation } from '../options/parse.js';
 import { parseRunSchedule, scheduleNames } from '../options/schedule.js';
-import { addSessionOptions, type SessionFlags } from '../options/shared.js';
+import { addSessionOptions } from '../options/shared.js';
+import type { TrainFlags } from '../options/train-flags.js';
+import { inFlags } from '../output/flags.js';
 import { searchRoots } from '../plugins/find.js';
 import { jsonReporter } from '../progress/json.js';
 import type { Reporter } from '../progress/reporter.js';
 import { textReporter } from '../progress/text.js';
-import { chooseBatchSize } from '../training/batch-size.js';
-import { type Classes, readInputs, toFeeds } from '../training/inputs.js';
 import { openSession } from '../training/open-session.js';
-import { checkOutput, findCheckpoint } from '../training/output-folder.js';
-import { type Precision, pluginNames, precisions, readPlan } from '../training/plan.js';
+import { checkOutput, findCheckpoint, findModel } from '../training/output-folder.js';
+import { pluginNames, precisions, readPlan } from '../training/plan.js';
+import { describeRun, planRun } from '../training/run-data.js';
 import { compareRecords, type RunRecord, readRecord } from '../training/run-record.js';
 import { runTraining } from '../training/train-run.js';
 import { type Context, type ExitCode, exitCodes } from './context.js';
-
-interface TrainFlags extends SessionFlags {
-  readonly val?: number | string;
-  readonly optimizer: readonly string[];
-  readonly group: readonly string[];
-  readonly schedule?: string;
-  readonly train?: readonly string[];
-  readonly freeze?: readonly string[];
-  readonly plugin: readonly string[];
-  readonly precision: Precision;
-  readonly epochs: number;
-  readonly out: string;
-  readonly resume?: string;
-  readonly checkpointEvery?: number;
-  readonly logEvery: number;
-}
 
 const examples = `
 Examples:
@@ -74,6 +58,12 @@ export function trainCommand(context: Context, done: (code: ExitCode) => void): 
       'leave these parameters of a forward model as they are (repeatable)',
       collect,
     )
+    .addOption(
+      new Option(
+        '--batch-norm <mode>',
+        'of a forward model: train, or frozen at the running statistics (default: as exported)',
+      ).choices(['train', 'frozen']),
+    )
     .option(
       '--plugin <spec>',
       'a gradient plugin: norm-clip:max-norm=1 (repeatable; in this order)',
@@ -110,18 +100,20 @@ export function trainCommand(context: Context, done: (code: ExitCode) => void): 
     );
 }
 
-async function trainModel(model: string, flags: TrainFlags, context: Context): Promise<ExitCode> {
+async function trainModel(path: string, flags: TrainFlags, context: Context): Promise<ExitCode> {
   const { out: terminal, err, signal, cwd } = context;
   const began = performance.now();
   const schedule = flags.schedule === undefined ? undefined : parseRunSchedule(flags.schedule);
   const plan = await readPlan(flags, searchRoots(cwd));
   await checkOutput(flags.out);
   const checkpoint = flags.resume === undefined ? undefined : await findCheckpoint(flags.resume);
+  const { model } = await findModel(path);
   const session = await openSession({
     model,
     flags,
     train: flags.train,
     freeze: flags.freeze,
+    batchNorm: flags.batchNorm,
     ...plan,
     signal,
   });
@@ -129,7 +121,7 @@ async function trainModel(model: string, flags: TrainFlags, context: Context): P
     ? jsonReporter(terminal.write, flags.logEvery)
     : textReporter(terminal, err);
   try {
-    for (const warning of session.warnings) reporter.warning(warning);
+    for (const warning of session.warnings) reporter.warning(inFlags(warning));
     const run = await planRun(session, flags, signal);
     if (schedule !== undefined) {
       const learningRate = valueAt(session.learningRate, 0);
@@ -140,7 +132,7 @@ async function trainModel(model: string, flags: TrainFlags, context: Context): P
     // Whatever does not fit in it comes to light now, not after the first epoch.
     const before = run.validation && (await evaluate(session, run.validation.data, run.validation));
     reporter.start({
-      model,
+      model: path,
       provider: session.provider,
       plugins: pluginNames(plan),
       trainable: session.trainableNames.length,
@@ -155,6 +147,9 @@ async function trainModel(model: string, flags: TrainFlags, context: Context): P
       seed: flags.seed,
       out: flags.out,
     });
+    if (run.leftOut !== undefined) reporter.warning(run.leftOut);
+    if (record.position.epoch === flags.epochs)
+      reporter.warning(`all ${flags.epochs} epochs are done: to go on, give more --epochs`);
     const finished = await runTraining({
       session,
       data: run.data,
@@ -179,36 +174,6 @@ async function trainModel(model: string, flags: TrainFlags, context: Context): P
   }
 }
 
-interface Plan {
-  readonly data: Feeds;
-  readonly examples: number;
-  readonly classes: Classes;
-  readonly validation: TrainerOptions['validation'];
-  readonly batchSize: number;
-  readonly dropLast: boolean;
-  readonly stepsPerEpoch: number;
-}
-
-/** Which data a run takes, and in what portions. */
-async function planRun(
-  session: TrainingSession,
-  flags: TrainFlags,
-  signal: AbortSignal,
-): Promise<Plan> {
-  const { training, validation, classes } = await loadData(flags, session);
-  const { batchSize, dropLast, evaluation } = chooseBatchSize(flags.batchSize, session);
-  const labels = flags.label === undefined ? undefined : session.trainingInputNames.at(-1);
-  return {
-    data: toFeeds(training),
-    examples: training.length,
-    classes,
-    validation: validation && { data: toFeeds(validation), labels, signal, ...evaluation },
-    batchSize,
-    dropLast,
-    stepsPerEpoch: batchCount({ length: training.length, batchSize, dropLast }),
-  };
-}
-
 function refuseEnded(
   { position }: RunRecord,
   { epochs, out }: TrainFlags,
@@ -223,42 +188,6 @@ function refuseEnded(
       remedy: `Give --epochs ${position.epoch}, or more to go on.`,
     },
   );
-}
-
-async function loadData(
-  flags: TrainFlags,
-  session: TrainingSession,
-): Promise<{
-  readonly training: Dataset;
-  readonly validation: Dataset | undefined;
-  readonly classes: Classes;
-}> {
-  const { data, classes } = await readInputs(flags.data, session, flags);
-  if (typeof flags.val === 'number') {
-    const { train: training, heldOut: validation } = split(data, flags.val, flags.seed);
-    return { training, validation, classes };
-  }
-  if (flags.val === undefined) return { training: data, validation: undefined, classes };
-  const validation = await readInputs(flags.val, session, flags, classes);
-  return { training: data, validation: validation.data, classes };
-}
-
-function describeRun(flags: TrainFlags, { examples, batchSize, classes }: Plan): RunRecord {
-  const { optimizer, schedule, plugin, precision, group, seed } = flags;
-  return {
-    position: { epoch: 0, batch: 0 },
-    seed,
-    batchSize,
-    examples,
-    ...(Object.keys(classes).length > 0 && { classes }),
-    settings: {
-      ...(optimizer.length > 0 && { '--optimizer': optimizer.join(' ') }),
-      ...(schedule !== undefined && { '--schedule': schedule }),
-      ...(plugin.length > 0 && { '--plugin': plugin.join(' ') }),
-      ...(precision !== 'float32' && { '--precision': precision }),
-      ...(group.length > 0 && { '--group': group.join(' ') }),
-    },
-  };
 }
 
 async function resume(

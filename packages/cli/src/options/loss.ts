@@ -21,6 +21,11 @@ export function parseLoss(text: string): Loss {
   return factory(given as Readonly<Record<string, never>>);
 }
 
+/** What a score has to be above to mean yes, where the loss asks yes or no. */
+export function thresholdOf(loss: string | undefined): number | undefined {
+  return loss?.split(':')[0] === 'bce-with-logits' ? 0 : undefined;
+}
+
 function readLossModel(path: string): Uint8Array {
   try {
     return new Uint8Array(readFileSync(path));

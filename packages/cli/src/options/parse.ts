@@ -42,9 +42,17 @@ export function collectFactors(
   return { ...before, [name]: factor };
 }
 
+/** One sign; a tab, which shells make hard to type, also as \\t. */
+export function parseSign(text: string): string {
+  const sign = text === '\\t' || text === 'tab' ? '\t' : text;
+  if (sign.length === 1) return sign;
+  throw new InvalidArgumentError('It has to be one sign, such as ";" or tab.');
+}
+
 /** A fraction to hold out, or the name of a file. */
 export function parseValidation(text: string): number | string {
-  const value = Number(text);
+  const percent = /^(\d+(?:\.\d+)?)\s*%$/.exec(text.trim())?.[1];
+  const value = percent === undefined ? Number(text) : Number(percent) / 100;
   if (text.trim() === '' || Number.isNaN(value)) return text;
   if (value > 0 && value < 1) return value;
   throw new InvalidArgumentError('A fraction lies between 0 and 1; anything else is a file.');

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { lossNames } from './loss.js';
-import { collect, collectFactors, collectPairs, parseCount } from './parse.js';
+import { collect, collectFactors, collectPairs, parseCount, parseSign } from './parse.js';
 
 /** Options of every command that opens a session on data. */
 export interface SessionFlags {
@@ -8,6 +8,8 @@ export interface SessionFlags {
   readonly input: Readonly<Record<string, string>>;
   readonly label?: string;
   readonly scale: Readonly<Record<string, number>>;
+  readonly delimiter?: string;
+  readonly header?: boolean;
   readonly loss?: string;
   readonly weights?: string;
   readonly lossInput?: readonly string[];
@@ -38,13 +40,20 @@ export function addSessionOptions(command: Command): Command {
       {},
     )
     .option(
+      '--delimiter <sign>',
+      'what separates the fields of a table (default: what its first line shows)',
+      parseSign,
+    )
+    .option('--header', 'the first line of a table names its columns, whatever it holds')
+    .option('--no-header', "the first line of a table is data: its columns are '0', '1', ...")
+    .option(
       '--weights <file>',
       'begin with these weights: a .safetensors file, or any checkpoint; all names have to fit',
     )
     .option('--loss <loss>', `for a forward model: ${lossNames.join(', ')}, or an .onnx file`)
     .option(
       '--loss-input <output>',
-      'for a forward model: an output that goes to the loss (repeatable; default: the first)',
+      'for a forward model: an output, or a value within it, that goes to the loss (repeatable; default: the first output)',
       collect,
     )
     .option(

@@ -1,3 +1,4 @@
+import { inFlags } from './flags.js';
 import type { Terminal } from './terminal.js';
 import { style } from './terminal.js';
 
@@ -19,9 +20,9 @@ export function describeError(error: unknown): Described {
     const { code, message, where, remedy } = error;
     return {
       code,
-      message,
-      ...(where !== undefined && { where }),
-      ...(remedy !== undefined && { remedy }),
+      message: inFlags(message),
+      ...(where !== undefined && { where: inFlags(where) }),
+      ...(remedy !== undefined && { remedy: inFlags(remedy) }),
     };
   }
   const message = error instanceof Error ? error.message : String(error);

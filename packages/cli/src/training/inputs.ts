@@ -9,6 +9,10 @@ export interface MappingOptions {
   readonly label?: string | undefined;
   /** Factors by model input. */
   readonly scale: Readonly<Record<string, number>>;
+  /** What separates the fields of a table; what its first line shows if not given. */
+  readonly delimiter?: string | undefined;
+  /** Whether the first line of a table names its columns. */
+  readonly header?: boolean | undefined;
 }
 
 /** The names of the classes, by column, in the order of their numbers. */
@@ -24,9 +28,15 @@ export async function readInputs(
   options: MappingOptions,
   known?: Classes,
 ): Promise<{ readonly data: Dataset; readonly classes: Classes }> {
-  const { label } = options;
+  const { label, input, delimiter, header } = options;
   const found = label === undefined ? {} : { [label]: 'found' as const };
-  const dataset = await readDataset(source, { classes: known ?? found });
+  const own = session.trainingInputs.map(({ name }) => name);
+  const dataset = await readDataset(source, {
+    classes: known ?? found,
+    rowsOf: [...own, ...Object.values(input), ...(label === undefined ? [] : [label])],
+    ...(delimiter !== undefined && { delimiter }),
+    ...(header !== undefined && { header }),
+  });
   return {
     data: fitInputs(dataset, session, options),
     classes: Object.fromEntries(dataset.classes ?? []),

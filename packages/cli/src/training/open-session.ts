@@ -20,6 +20,7 @@ export interface SessionRequest {
   >;
   readonly train?: readonly string[] | undefined;
   readonly freeze?: readonly string[] | undefined;
+  readonly batchNorm?: 'train' | 'frozen' | undefined;
   readonly mixedPrecision?: GradientPlugin | undefined;
   readonly plugins?: readonly GradientPlugin[] | undefined;
   readonly groups?: readonly GroupOptions[] | undefined;
@@ -31,7 +32,7 @@ export interface SessionRequest {
 /** Opens a session on a folder of artifacts or a forward model, as the flags say.
  *  @throws GradwareError whatever is wrong with model, flags or provider */
 export async function openSession(request: SessionRequest): Promise<TrainingSession> {
-  const { model, flags, train, freeze, mixedPrecision, plugins, groups } = request;
+  const { model, flags, train, freeze, batchNorm, mixedPrecision, plugins, groups } = request;
   const { optimizer, learningRate, signal } = request;
   const executionProviders = parseProviders(flags.provider);
   const loss = flags.loss === undefined ? undefined : parseLoss(flags.loss);
@@ -46,6 +47,7 @@ export async function openSession(request: SessionRequest): Promise<TrainingSess
     lossInputNames: flags.lossInput,
     requiresGrad: train,
     frozenParams: freeze,
+    batchNorm,
     seed: flags.seed,
     signal,
     executionProviders,
@@ -70,12 +72,13 @@ async function isFolder(path: string): Promise<boolean> {
 }
 
 /** Artifacts hold their loss and their choice of parameters: what the flags ask for would be passed over in silence. */
-function refuseForwardOnly({ model, flags, train, freeze }: SessionRequest): void {
+function refuseForwardOnly({ model, flags, train, freeze, batchNorm }: SessionRequest): void {
   const given = [
     ['--loss', flags.loss],
     ['--loss-input', flags.lossInput],
     ['--train', train],
     ['--freeze', freeze],
+    ['--batch-norm', batchNorm],
   ] as const;
   const [first] = given.find(([, value]) => value !== undefined) ?? [];
   if (first === undefined) return;

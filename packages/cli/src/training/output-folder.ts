@@ -1,4 +1,4 @@
-import { access, constants, mkdir, stat } from 'node:fs/promises';
+import { access, constants, mkdir, readdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { GradwareError } from '@gradware/core';
 import { nodeRuntime } from '@gradware/core/node';
@@ -64,6 +64,35 @@ export async function writeOutput(
   }
   await nodeRuntime.files.writeAtomic(path, bytes);
   return path;
+}
+
+/** What is meant by a path to a model. */
+export interface FoundModel {
+  readonly model: string;
+  /** Where the path was the folder of a run: what the run left beside the model. */
+  readonly checkpoint?: string | undefined;
+}
+
+/** The model that is meant by a file, a folder of artifacts, or the --out folder of a run.
+ *  @throws GradwareError FILE for a checkpoint, or a run that has no model yet */
+export async function findModel(path: string): Promise<FoundModel> {
+  const kind = await kindOf(path);
+  if (kind === 'file' && path.endsWith('.safetensors'))
+    throw new GradwareError('FILE', 'This is a checkpoint or weights, not a model', {
+      where: path,
+      remedy: 'Give the model, and this file with --checkpoint, --weights or --resume.',
+    });
+  if (kind !== 'folder' || (await readdir(path)).some((name) => name.includes('training_model')))
+    return { model: path };
+  const [model, checkpoint] = [join(path, modelFile), join(path, checkpointFile)];
+  const hasCheckpoint = (await kindOf(checkpoint)) === 'file';
+  if ((await kindOf(model)) === 'file') return { model, ...(hasCheckpoint && { checkpoint }) };
+  if (!hasCheckpoint) return { model: path };
+  throw new GradwareError('FILE', 'The run in this folder has not written its model yet', {
+    where: path,
+    remedy:
+      'Go on with --resume, or give the model that it trains, and this folder with --checkpoint.',
+  });
 }
 
 /** The checkpoint that is meant by a file, or by the folder of a run.

@@ -1,3 +1,4 @@
+import { open } from 'node:fs/promises';
 import { GradwareError, type Position } from '@gradware/core';
 
 /** What a checkpoint says of the run that wrote it: all that decides which examples come when. */
@@ -8,8 +9,19 @@ export interface RunRecord {
   readonly examples: number;
   /** By column, the names of the classes in the order of their numbers, where the data has names. */
   readonly classes?: Readonly<Record<string, readonly string[]>>;
+  /** How the data is read, and what is minimised: what an evaluation has to do as well. */
+  readonly reading?: Reading;
   /** What else shapes the run, as it was written: a change is allowed, and worth a word. */
   readonly settings: Readonly<Record<string, string>>;
+}
+
+/** Options that training and evaluation share. */
+export interface Reading {
+  readonly input?: Readonly<Record<string, string>>;
+  readonly label?: string;
+  readonly scale?: Readonly<Record<string, number>>;
+  readonly loss?: string;
+  readonly lossInput?: readonly string[];
 }
 
 const key = 'gradware.run';
@@ -29,11 +41,22 @@ export function readRecord(metadata: Readonly<Record<string, string>>, file: str
   });
 }
 
-/** The names of the classes that a run was trained on; none of a checkpoint that no run wrote. */
-export function classesIn(
-  metadata: Readonly<Record<string, string>>,
-): NonNullable<RunRecord['classes']> {
-  return parse(metadata[key] ?? '')?.classes ?? {};
+/** What a run noted in its checkpoint, without reading the tensors; undefined for a checkpoint that no run wrote. */
+export async function recordIn(checkpoint: string): Promise<RunRecord | undefined> {
+  const file = await open(checkpoint);
+  try {
+    const { buffer } = await file.read(new Uint8Array(8), 0, 8, 0);
+    const length = Number(new DataView(buffer.buffer).getBigUint64(0, true));
+    if (length > (await file.stat()).size) return undefined;
+    const header = await file.read(new Uint8Array(length), 0, length, 8);
+    const { __metadata__ } = fields(JSON.parse(new TextDecoder().decode(header.buffer)));
+    const text = fields(__metadata__)[key];
+    return typeof text === 'string' ? parse(text) : undefined;
+  } catch {
+    return undefined;
+  } finally {
+    await file.close();
+  }
 }
 
 function parse(text: string): RunRecord | undefined {
@@ -54,12 +77,23 @@ function fields(value: unknown): Readonly<Record<string, unknown>> {
 }
 
 function isRecord(value: unknown): value is RunRecord {
-  const { position, seed, batchSize, examples, settings, classes } = fields(value);
+  const { position, seed, batchSize, examples, settings, classes, reading } = fields(value);
   const { epoch, batch } = fields(position);
   const counts = [epoch, batch, seed, batchSize, examples];
   const texts = Object.values(fields(settings));
   const names = Object.values(fields(classes));
-  return counts.every(isCount) && areTexts(texts) && names.every(areTexts);
+  return (
+    counts.every(isCount) && areTexts(texts) && names.every(areTexts) && isReading(fields(reading))
+  );
+}
+
+function isReading({ input, label, scale, loss, lossInput }: Readonly<Record<string, unknown>>) {
+  const texts = [label, loss].filter((text) => text !== undefined);
+  return (
+    areTexts([...texts, ...Object.values(fields(input))]) &&
+    areTexts(lossInput ?? []) &&
+    Object.values(fields(scale)).every(Number.isFinite)
+  );
 }
 
 function areTexts(value: unknown): boolean {
@@ -85,7 +119,7 @@ export function compareRecords(now: RunRecord, before: RunRecord, file: string):
       throw new GradwareError('INVALID_OPTION', `The run had ${was} as ${name}, not ${is}`, {
         where: file,
         remedy:
-          'A run goes on exactly only with the same seed, batch size and data. To start anew from these weights, give the checkpoint to the model instead.',
+          'A run goes on exactly only with the same seed, batch size and data. To start anew from these weights, give the checkpoint with --weights, not with --resume.',
       });
   const names = new Set([...Object.keys(now.settings), ...Object.keys(before.settings)]);
   return [...names]

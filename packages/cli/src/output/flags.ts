@@ -1,0 +1,20 @@
+/** Options of the libraries, and what they are called on the command line. */
+const flags: readonly (readonly [RegExp, string])[] = [
+  [/lossInputNames: \['([^']*)'\]/g, '--loss-input $1'],
+  [/\blossInputNames\b/g, '--loss-input'],
+  [/\brequiresGrad\b/g, '--train'],
+  [/\bfrozenParams\b/g, '--freeze'],
+  [/\bbatchNorm: '(\w+)'/g, '--batch-norm $1'],
+  [/\bcrossEntropy\(\{ axis: -1 \}\) or /g, ''],
+  [/\bcross-entropy with ignoreIndex (-?\d+)/g, '--loss cross-entropy:ignore-index=$1'],
+  [/\(option columns\)/g, '(--input and --label)'],
+  [/\(option delimiter\)/g, '(--delimiter)'],
+  [/\(option classes\)/g, '(--label)'],
+  [/\(option header: false\)/g, '(--no-header)'],
+  [/\(header: true\)/g, '(--header)'],
+];
+
+/** A message of the libraries in the words of the command line: who typed --freeze never said frozenParams. */
+export function inFlags(text: string): string {
+  return flags.reduce((message, [pattern, flag]) => message.replace(pattern, flag), text);
+}

@@ -1,0 +1,94 @@
+import type { Feeds, TrainerOptions } from '@gradware/core';
+import type { TrainingSession } from '@gradware/core/node';
+import { batchCount, type Dataset, split } from '@gradware/data/node';
+import type { TrainFlags } from '../options/train-flags.js';
+import { chooseBatchSize } from './batch-size.js';
+import { type Classes, readInputs, toFeeds } from './inputs.js';
+import { judging, leftOut } from './judging.js';
+import type { RunRecord } from './run-record.js';
+
+export interface RunData {
+  readonly data: Feeds;
+  readonly examples: number;
+  readonly classes: Classes;
+  readonly validation: TrainerOptions['validation'];
+  readonly batchSize: number;
+  readonly dropLast: boolean;
+  readonly stepsPerEpoch: number;
+  /** What is not evaluated, and why. */
+  readonly leftOut: string | undefined;
+}
+
+/** Which data a run takes, and in what portions. */
+export async function planRun(
+  session: TrainingSession,
+  flags: TrainFlags,
+  signal: AbortSignal,
+): Promise<RunData> {
+  const { training, validation, classes } = await loadData(flags, session);
+  const { batchSize, dropLast, evaluation } = chooseBatchSize(flags.batchSize, session);
+  return {
+    data: toFeeds(training),
+    examples: training.length,
+    classes,
+    validation: validation && {
+      data: toFeeds(validation),
+      ...judging(flags, session),
+      signal,
+      ...evaluation,
+    },
+    leftOut: validation && leftOut(validation.length, evaluation),
+    batchSize,
+    dropLast,
+    stepsPerEpoch: batchCount({ length: training.length, batchSize, dropLast }),
+  };
+}
+
+async function loadData(
+  flags: TrainFlags,
+  session: TrainingSession,
+): Promise<{
+  readonly training: Dataset;
+  readonly validation: Dataset | undefined;
+  readonly classes: Classes;
+}> {
+  const { data, classes } = await readInputs(flags.data, session, flags);
+  if (typeof flags.val === 'number') {
+    const { train: training, heldOut: validation } = split(data, flags.val, flags.seed);
+    return { training, validation, classes };
+  }
+  if (flags.val === undefined) return { training: data, validation: undefined, classes };
+  const validation = await readInputs(flags.val, session, flags, classes);
+  return { training: data, validation: validation.data, classes };
+}
+
+/** What a checkpoint of the run says of it, before the first step. */
+export function describeRun(
+  flags: TrainFlags,
+  { examples, batchSize, classes }: RunData,
+): RunRecord {
+  const { optimizer, schedule, plugin, precision, group, seed } = flags;
+  const { input, label, scale, loss, lossInput } = flags;
+  return {
+    position: { epoch: 0, batch: 0 },
+    seed,
+    batchSize,
+    examples,
+    ...(Object.keys(classes).length > 0 && { classes }),
+    reading: {
+      input,
+      scale,
+      ...(label !== undefined && { label }),
+      ...(loss !== undefined && { loss }),
+      ...(lossInput !== undefined && { lossInput }),
+    },
+    settings: {
+      ...(loss !== undefined && { '--loss': loss }),
+      ...(optimizer.length > 0 && { '--optimizer': optimizer.join(' ') }),
+      ...(schedule !== undefined && { '--schedule': schedule }),
+      ...(plugin.length > 0 && { '--plugin': plugin.join(' ') }),
+      ...(precision !== 'float32' && { '--precision': precision }),
+      ...(group.length > 0 && { '--group': group.join(' ') }),
+    },
+  };
+}
