@@ -1,5 +1,6 @@
 import 'reflect-metadata/lite';
 import { container, type DependencyContainer } from 'tsyringe';
+import { GradwareError, messageOf } from './errors.js';
 import type { Optimizer } from './optimizers/optimizer.js';
 import type { GradientPlugin } from './plugins/plugin.js';
 import type { Runtime } from './runtime/runtime.js';
@@ -27,11 +28,30 @@ export interface CreateOptions extends TrainingOptions {
 
 /** `resolveAll` throws where nothing is registered: here that is an empty chain. */
 function registeredAll<T>(from: DependencyContainer, token: symbol): readonly T[] {
-  return from.isRegistered(token, true) ? from.resolveAll<T>(token) : [];
+  return from.isRegistered(token, true) ? made(token, () => from.resolveAll<T>(token)) : [];
 }
 
 function registeredOne<T>(from: DependencyContainer, token: symbol): T | undefined {
-  return from.isRegistered(token, true) ? from.resolve<T>(token) : undefined;
+  return from.isRegistered(token, true) ? made(token, () => from.resolve<T>(token)) : undefined;
+}
+
+/** @throws GradwareError INVALID_OPTION for what the container cannot make: tsyringe names the class, not its place */
+function made<T>(token: symbol, make: () => T): T {
+  try {
+    return make();
+  } catch (cause) {
+    if (cause instanceof GradwareError) throw cause;
+    throw new GradwareError(
+      'INVALID_OPTION',
+      `What is registered cannot be made: ${messageOf(cause)}`,
+      {
+        where: `container, ${token.description}`,
+        remedy:
+          'Register all that its constructor or factory asks for; a class with arguments needs @injectable(), and @inject(token) for each.',
+        cause,
+      },
+    );
+  }
 }
 
 /** Opens sessions on the runtime that a front door binds. Each session resolves what it needs in a child container of

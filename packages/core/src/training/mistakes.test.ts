@@ -3,12 +3,13 @@ import { afterAll, expect, test } from 'vitest';
 import { tensorOf } from '../graph/constants.js';
 import { crossEntropy } from '../losses/cross-entropy.js';
 import { mse } from '../losses/mse.js';
-import { TrainingSession } from '../node.js';
+import { container, TrainingSession } from '../node.js';
 import type { Node } from '../onnx/ir.js';
 import { encodeModel } from '../onnx/model.js';
 import { adamw } from '../optimizers/adamw.js';
 import { sgd } from '../optimizers/sgd.js';
 import type { Feeds, TrainingSession as Session, TrainingOptions } from './api.js';
+import { GRADIENT_PLUGIN, OPTIMIZER } from './tokens.js';
 
 // What people who see Gradware for the first time do, and what it tells them.
 
@@ -224,4 +225,22 @@ test('a parameter is set to a tensor', async () => {
   const session = await open();
   const numbers = new Float32Array(12) as unknown as Tensor;
   await expect(session.setParameter('w', numbers)).rejects.toThrow(/"w" is no tensor/);
+});
+
+test('what a container cannot make is told with its token', async () => {
+  class Needy {
+    readonly name = 'needy';
+    constructor(readonly service: unknown) {}
+  }
+  const own = container.createChildContainer();
+  own.register(GRADIENT_PLUGIN, { useClass: Needy });
+  await expect(TrainingSession.create(model(), { container: own })).rejects.toMatchObject({
+    code: 'INVALID_OPTION',
+    message: expect.stringMatching(/cannot be made: .*"Needy".*GRADIENT_PLUGIN\).*@injectable/s),
+  });
+  const other = container.createChildContainer();
+  other.register(OPTIMIZER, { useValue: 'adam' });
+  await expect(TrainingSession.create(model(), { container: other })).rejects.toThrow(
+    /The optimizer is "adam"/,
+  );
 });
