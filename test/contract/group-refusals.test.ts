@@ -15,6 +15,12 @@ test('orders are judged over the chain of all and the chain of the group', async
   expect(warnings).toEqual([expect.stringMatching(/^clip stands before a\/accumulate: /)]);
 });
 
+const keeping: GradientPlugin = {
+  name: 'scale',
+  single: true,
+  transform: (gradients) => gradients,
+};
+
 const refused: readonly (readonly [string, TrainingOptions, RegExp])[] = [
   [
     'a pattern that matches nothing',
@@ -76,7 +82,7 @@ const refused: readonly (readonly [string, TrainingOptions, RegExp])[] = [
     'a second plugin of which there may be one',
     {
       plugins: [{ ...scale, single: true }],
-      groups: [{ name: 'a', match: '*', plugins: [{ name: 'scale', single: true }] }],
+      groups: [{ name: 'a', match: '*', plugins: [keeping] }],
     },
     /one scale only.*\(group a\)/s,
   ],
