@@ -12,8 +12,8 @@ import {
 import type { Model, TensorData } from '../../packages/core/src/onnx/ir.js';
 import { decodeModel, encodeModel } from '../../packages/core/src/onnx/model.js';
 import { fromTensor, toTensor } from '../../packages/core/src/runtime/tensors.js';
-import { expectClose, generator, int64 } from '../support/compare.js';
-import { models } from '../support/forward-models.js';
+import { expectClose, generator, int64, map } from '../support/compare.js';
+import { models, modelWriter } from '../support/forward-models.js';
 import {
   createOracleSession,
   type OrtTrainingSession,
@@ -199,4 +199,52 @@ test('an eval_model with batch norms that ORT itself refuses evaluates and is ex
   expect(await lossOf(set)).toEqual(wanted);
   const converted = await convertArtifacts(set as Artifacts);
   expect(await lossOf({ ...set, ...converted } as Set)).toEqual(wanted);
+});
+
+/** Inputs of a product quantised and back again, as a model that is aware of quantisation has them. */
+const withQuantization = (model: Model): Model => {
+  const scale = 'half';
+  const isRounded = (name: string) => name !== 'v';
+  const around = (name: string) =>
+    [
+      ['QuantizeLinear', name, `${name}/q`],
+      ['DequantizeLinear', `${name}/q`, `${name}/d`],
+    ].map(([opType = '', from = '', to = '']) => ({
+      ...{ name: to, opType, domain: '', attributes: {} },
+      ...{ inputs: [from, scale], outputs: [to] },
+    }));
+  const nodes = model.graph.nodes.flatMap((node) =>
+    node.opType === 'MatMul'
+      ? [
+          ...node.inputs.filter(isRounded).flatMap(around),
+          { ...node, inputs: node.inputs.map((name) => (isRounded(name) ? `${name}/d` : name)) },
+        ]
+      : [node],
+  );
+  const half: TensorData = { type: 'float32', dims: [], data: Float32Array.of(0.5) };
+  const initializers = new Map([...model.graph.initializers, [scale, half]]);
+  return { ...model, graph: { ...model.graph, nodes, initializers } };
+};
+
+test('an eval_model that quantises weights evaluates', async () => {
+  const { add, weight, model } = modelWriter();
+  const hidden = add('Relu', [add('MatMul', ['x', weight('w', [5, 4])])]);
+  add('MatMul', [hidden, weight('v', [4, 3])], {}, 'y');
+  const set = await generated(model(['n', 5], ['n', 3]), { loss: 'mse' });
+  const exact = (...dims: number[]) => map(random(...dims), (v) => Math.round(v + 1));
+  const feeds = Object.fromEntries(
+    Object.entries({ x: exact(6, 5), target: exact(6, 3) }).map(([name, tensor]) => [
+      name,
+      toTensor(nodeRuntime.Tensor, tensor),
+    ]),
+  );
+  const w = exact(5, 4);
+  const losses: number[] = [];
+  for (const evalModel of [set.evalModel, edited(set.evalModel, withQuantization)]) {
+    const session = await TrainingSession.create({ ...set, evalModel } as Artifacts);
+    await session.setParameter('w', w);
+    losses.push(Number(Object.values(await session.runEvalStep(feeds))[0]?.data[0]));
+    await session.release();
+  }
+  expect(losses[1]).toBeCloseTo(losses[0] as number, 5);
 });

@@ -14,7 +14,11 @@ export interface OpenDevice {
 
 /** Threads that wait for work spin for this long before they sleep. On an idle machine nothing is lost against ONNX
  *  Runtime's own, longer time; on a busy one steps take two thirds of the time, as the others get on. */
-const briefSpinning = { session: { intra_op: { spin_duration_us: '50' } } };
+const briefSpinning = { intra_op: { spin_duration_us: '50' } };
+
+/** Quantisation is imitated while training, in floats: its integer kernels would give other numbers, and what puts them
+ *  there stumbles over weights that are inputs. */
+const noQuantizedKernels = { disable_quant_qdq: '1' };
 
 /** Opens the first of the wanted providers that works, and computes in this type.
  *  @throws GradwareError RUNTIME where none does */
@@ -28,7 +32,12 @@ export async function openDevice(
   const sessionOptions: SessionOptions = {
     // What goes wrong is thrown; ONNX Runtime's own lines would only say it twice.
     logSeverityLevel: 4,
-    ...(runtime.name === 'onnxruntime-node' ? { extra: briefSpinning } : {}),
+    extra: {
+      session: {
+        ...noQuantizedKernels,
+        ...(runtime.name === 'onnxruntime-node' ? briefSpinning : {}),
+      },
+    },
     ...options,
     executionProviders: [execution.provider],
   };
