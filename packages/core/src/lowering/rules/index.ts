@@ -3,6 +3,7 @@ import { accumulators } from './accumulators.js';
 import { activations } from './activations.js';
 import { broadcasting } from './broadcasting.js';
 import { convolution } from './convolution.js';
+import { drawn } from './drawn.js';
 import { dropout } from './dropout.js';
 import { gru } from './gru.js';
 import { indexing } from './indexing.js';
@@ -27,6 +28,7 @@ const loweringRules: LoweringRules = {
   ...activations,
   ...broadcasting,
   ...convolution,
+  ...drawn,
   ...dropout,
   ...gru,
   ...indexing,
