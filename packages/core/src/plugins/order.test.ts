@@ -87,6 +87,9 @@ test('what error feedback would give back is named, however deep it stands', () 
     expect.stringMatching(/^clip stands inside a: .*: clip before\.$/),
     expect.stringMatching(/^shape stands inside b: .*: do it before\.$/),
   ]);
+  expect(feedbackWarnings([around({ ...compress, expands: true })], ['a'])).toEqual([
+    expect.stringMatching(/^compress stands inside a: .* grows from step to step: leave out/),
+  ]);
   expect(
     feedbackWarnings([around(compress), { name: 'plain', inside: [clip] }], ['a', 'b']),
   ).toEqual([]);

@@ -158,15 +158,18 @@ const undoneByFeedback: Partial<Record<PluginRole, string>> = {
     'what it takes out of a gradient is added to the next one, so that in the end nothing is taken out: do it before',
 };
 
-/** Warnings for plugins inside error feedback that only delay there what they are for. */
+const grows =
+  'what it loses may be more than what it is given, and what is remembered then grows from step to step: leave out the error feedback, or what makes it unbiased';
+
+/** Warnings for plugins inside error feedback that only delay there what they are for, or never catch up. */
 export function feedbackWarnings(
   plugins: readonly GradientPlugin[],
   ids: readonly string[],
 ): readonly string[] {
   return plugins.flatMap((plugin, i) =>
     plugin.hasFeedback === true
-      ? withinAll(plugin).flatMap(({ id, name, role }) => {
-          const because = role && undoneByFeedback[role];
+      ? withinAll(plugin).flatMap(({ id, name, role, expands }) => {
+          const because = expands === true ? grows : role && undoneByFeedback[role];
           return because === undefined
             ? []
             : [`${id ?? name} stands inside ${ids[i]}: ${because}.`];

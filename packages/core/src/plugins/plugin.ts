@@ -124,6 +124,9 @@ export interface GradientPlugin extends PluginHooks, CommonOptions {
   readonly single?: boolean;
   /** It adds what it lost to its next gradient: error feedback around it would do that twice. */
   readonly hasFeedback?: boolean;
+  /** What it loses may be more than what it is given, as with some unbiased compressors: inside error feedback that grows
+   *  from step to step. */
+  readonly expands?: boolean;
   /** The plugins that it runs, so that their settings are known, and their parameters checked, before it does. */
   readonly inside?: readonly GradientPlugin[];
 }
@@ -158,6 +161,8 @@ export interface PluginDefinition<O extends Options> {
   readonly single?: boolean;
   /** Whether it has error feedback of its own, given its constants. */
   hasFeedback?(constants: Readonly<Record<string, unknown>>): boolean;
+  /** Whether it may lose more than it is given, given its constants. */
+  expands?(constants: Readonly<Record<string, unknown>>): boolean;
   /** Checks what one option cannot know of another; throws GradwareError INVALID_OPTION. */
   validate?(
     constants: Readonly<Record<string, unknown>>,
@@ -269,6 +274,7 @@ function instantiate<O extends Options>(
     ...(definition.role && { role: definition.role }),
     ...(definition.single && { single: true }),
     ...(definition.hasFeedback?.(constants) && { hasFeedback: true }),
+    ...(definition.expands?.(constants) && { expands: true }),
     ...(seed && { seed: (dLoss, context) => seed(dLoss, context, resolve(context)) }),
     ...(transform && {
       transform: (gradients, context) => transform(gradients, context, resolve(context)),

@@ -88,3 +88,13 @@ test.each<[Given, string]>([
 ])('refuses %o', (options, problem) => {
   expect(() => qsgd(options)).toThrow(problem);
 });
+
+test.each([
+  [{}, true],
+  [{ levels: 1 }, true],
+  [{ levels: 127 }, undefined],
+  [{ levels: 7, norm: 'max' }, true],
+  [{ levels: 7, norm: 'max', bucket: 64 }, undefined],
+] as const)('says whether it may lose more than it is given: %o', (options, expands) => {
+  expect(qsgd(options).expands).toBe(expands);
+});

@@ -29,6 +29,11 @@ export const qsgd = definePlugin({
   name: 'qsgd',
   description: 'Rounds gradients at random to levels of their norm; unbiased.',
   role: 'compress',
+  // Its variance, in units of ‖g‖²: Lemma 3.1 of the paper; with the maximum as norm at most a quarter for each element.
+  expands({ levels, bucket, norm }) {
+    const [s, b] = [Number(levels), Number(bucket)];
+    return (norm === 'max' ? b / (4 * s * s) : Math.min(b / (s * s), Math.sqrt(b) / s)) > 1;
+  },
   options: {
     levels: constant(integer(1, 32767), 7, 'levels above zero; 1, 7, 127 take 2, 4, 8 bits'),
     bucket: constant(integer(1), 512, 'how many elements share one norm'),

@@ -76,3 +76,8 @@ test('is another one for every seed', async () => {
 test('refuses a ratio beside k', () => {
   expect(() => randomK({ ratio: 0.1, k: 3 })).toThrow('a ratio or k, not both');
 });
+
+test('says that it loses more than it is given, where it is unbiased', () => {
+  expect(randomK().expands).toBe(true);
+  expect(randomK({ unbiased: false }).expands).toBeUndefined();
+});

@@ -27,6 +27,7 @@ export const randomK = definePlugin({
   name: 'random-k',
   description: 'Keeps random elements of every tensor; unbiased.',
   role: 'compress',
+  expands: ({ unbiased }) => unbiased === true,
   options: {
     ratio: constant(ratio, undefined, `share of the elements that stay (default ${defaultRatio})`),
     k: constant(integer(1), undefined, 'how many stay of every tensor, in place of a ratio'),
