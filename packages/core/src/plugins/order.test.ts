@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { feedbackWarnings, optimizerWarnings, orderWarnings } from './order.js';
+import { feedbackWarnings, holdWarnings, optimizerWarnings, orderWarnings } from './order.js';
 import type { GradientPlugin, PluginRole } from './plugin.js';
 
 const chain = (...roles: readonly PluginRole[]): readonly GradientPlugin[] =>
@@ -92,5 +92,19 @@ test('what error feedback would give back is named, however deep it stands', () 
   ]);
   expect(
     feedbackWarnings([around(compress), { name: 'plain', inside: [clip] }], ['a', 'b']),
+  ).toEqual([]);
+});
+
+test('what holds everything still for good is named', () => {
+  const hold: GradientPlugin = { name: 'freeze', role: 'hold' };
+  expect(holdWarnings([hold, { name: 'clip', role: 'clip' }], ['freeze', 'clip'])).toEqual([
+    expect.stringMatching(/^freeze holds all parameters at every step/),
+  ]);
+  const some = [{ until: 3 }, { from: 3 }, { every: 2 }, { include: 'w' }, { maxRank: 1 }];
+  expect(
+    holdWarnings(
+      some.map((common) => ({ ...hold, ...common })),
+      ['a'],
+    ),
   ).toEqual([]);
 });

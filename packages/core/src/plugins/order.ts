@@ -1,4 +1,5 @@
 import type { Setting } from '../schedules/schedule.js';
+import { isFiltering } from './match.js';
 import type { GradientPlugin, PluginRole } from './plugin.js';
 
 interface OrderRule {
@@ -149,6 +150,22 @@ export function orderWarnings(
         : [`${ids[i]} stands before ${ids[j]}: ${mistake.because}.`];
     }),
   );
+}
+
+/** Warnings for plugins that hold everything still at every step. */
+export function holdWarnings(
+  plugins: readonly GradientPlugin[],
+  ids: readonly string[],
+): readonly string[] {
+  return plugins.flatMap((plugin, i) => {
+    const { role, from, until, every } = plugin;
+    const always = (from ?? until ?? every) === undefined;
+    return role === 'hold' && always && !isFiltering(plugin)
+      ? [
+          `${ids[i]} holds all parameters at every step, so that nothing trains: say which, or until when.`,
+        ]
+      : [];
+  });
 }
 
 /** What does more than lose something, by role: error feedback gives it back. */

@@ -4,7 +4,12 @@ import type { Optimizer } from '../../optimizers/optimizer.js';
 import { didYouMean } from '../../options/nearest.js';
 import { assignIds, checkChain } from '../../plugins/check-chain.js';
 import { isFiltering, type ParameterInfo, selectParameters } from '../../plugins/match.js';
-import { feedbackWarnings, optimizerWarnings, orderWarnings } from '../../plugins/order.js';
+import {
+  feedbackWarnings,
+  holdWarnings,
+  optimizerWarnings,
+  orderWarnings,
+} from '../../plugins/order.js';
 import type { GradientPlugin } from '../../plugins/plugin.js';
 import { type ChainPlan, optimizerPrefix, type ParameterGroup } from '../../step/groups.js';
 import type { GroupOptions } from '../api.js';
@@ -60,7 +65,11 @@ export function planTraining(
       ...optimizerWarnings(plugins, ids, group.optimizer),
     ];
   });
-  return { chain, groups: all, warnings: [...new Set(warnings)] };
+  return {
+    chain,
+    groups: all,
+    warnings: [...new Set([...holdWarnings(plugins, chain.ids), ...warnings])],
+  };
 }
 
 function joined(first: ChainPlan, second: ChainPlan): ChainPlan {
