@@ -23,7 +23,6 @@ const stockContrib = new Set([
   'FusedGemm',
   'FusedMatMul',
   'Gelu',
-  'GroupQueryAttention',
   'Inverse',
   'MatMulNBits',
   'MultiHeadAttention',

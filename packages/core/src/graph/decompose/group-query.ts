@@ -7,8 +7,12 @@ import { attend, biasOf, joinHeads, never, scaleOf, splitHeads } from './heads.j
 import { placesFrom, rotate } from './rotary.js';
 
 /** What decides over the form of the node and has no place in training. */
-function refuse({ node }: DecompositionContext, problem: string): never {
-  throw new GradwareError('NO_GRADIENT', `GroupQueryAttention ${problem} has no gradient`, {
+function refuse(
+  { node }: DecompositionContext,
+  problem: string,
+  code: 'NO_GRADIENT' | 'INVALID_MODEL' = 'NO_GRADIENT',
+): never {
+  throw new GradwareError(code, `GroupQueryAttention ${problem} has no gradient`, {
     where: `node ${node.name}`,
     remedy: 'Train on whole sequences: feed past_key_values with 0 steps, unquantized.',
   });
@@ -34,7 +38,8 @@ export function groupQuery(context: DecompositionContext): readonly (Value | und
   const heads = int(attributes, 'num_heads', 1);
   const own = int(attributes, 'kv_num_heads', heads);
   const past = [3, 4].some((i) => has(i) && elementCount(x[i]?.shape ?? []) > 0);
-  if (past) return refuse(context, 'with keys and values of the past');
+  // Not at every size: where the length of the past is open, some batch may have none.
+  if (past) return refuse(context, 'with keys and values of the past', 'INVALID_MODEL');
   if (wants(3)) return refuse(context, 'with its scores as an output');
   if (has(12) || has(13)) return refuse(context, 'with quantized keys and values');
   const [query, key, value] = parts(context, heads, own) as [Value, Value, Value];
