@@ -136,6 +136,7 @@ describe.skipIf(noChromium !== undefined)(
       await hasNotice(/Resumed at step/);
       expect(await figure(page, 'step')).toBe(step);
       expect(await figure(page, 'accuracy')).toBe(accuracy);
+      await page.locator('.histogram svg .after.line').waitFor({ state: 'attached' });
       await train();
       await page.waitForFunction(
         `Number(document.querySelector('#step').textContent.replace(',', '')) > ${step}`,

@@ -189,10 +189,11 @@ export async function begin(): Promise<void> {
 /** @returns whether there was a run to go on with */
 async function resume(): Promise<boolean> {
   busy.value = true;
+  // Before: the worker sends the histogram on its way back.
+  clear();
   const saved = await attempt(() => worker.restore());
   busy.value = false;
   if (saved === undefined) return false;
-  clear();
   config.value = saved.config;
   if (saved.config.model === 'own') ownModel.value = saved.opened.modelName;
   if (saved.config.data === 'own') ownData.value = saved.opened.dataName;

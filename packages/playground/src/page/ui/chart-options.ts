@@ -71,7 +71,8 @@ export function chartOptions({
     height,
     legend: { show: false },
     cursor: { show: false },
-    padding: [8, 8, 0, 0],
+    // Room for half of the last number below.
+    padding: [8, 16, 0, 0],
     scales: {
       x: {
         time: false,
