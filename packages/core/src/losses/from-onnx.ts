@@ -1,7 +1,7 @@
 import { GradwareError } from '../errors.js';
 import { upgradeModel } from '../graph/upgrade.js';
 import { sameShape, type Value } from '../graph/value.js';
-import { decodeModel } from '../onnx/decode-model.js';
+import { decodeModel } from '../onnx/decode-any-model.js';
 import type { DataType, Dim, Graph, Model, ValueInfo } from '../onnx/ir.js';
 import { renameGraph } from '../onnx/rename.js';
 import { oneNumber } from './function.js';

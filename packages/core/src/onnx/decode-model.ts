@@ -7,7 +7,6 @@ import { collectInitializers } from './initializers.js';
 import { toInteger } from './integers.js';
 import type { FunctionDefinition, Graph, Model, Node, TensorData, ValueInfo } from './ir.js';
 import { canonicalDomain, opsetsOf } from './opsets.js';
-import { decodeOrtModel, isOrtModel } from './ort-format/decode.js';
 import { modelReader } from './reader.js';
 import { decodeSparseTensor } from './sparse.js';
 import { decodeTensor } from './tensor-proto.js';
@@ -20,16 +19,15 @@ export interface DecodeOptions {
   readonly externalData?: ExternalData;
 }
 
-/** The model in the bytes of an ONNX file (.onnx), or of one in ONNX Runtime's own format (.ort).
+/** The model in the bytes of an ONNX file (.onnx).
  *
  *  Weights stay in `bytes` where they lie aligned there: do not change `bytes` afterwards.
  *  Nodes come in topological order. `inputs` are those of the file: before IR version 4 they list the initializers too.
  *  Sparse tensors are written out; documentation strings are dropped.
  *  @throws GradwareError INVALID_MODEL for bytes that are no (whole, consistent) ONNX model, UNSUPPORTED for parts of
  *  ONNX that have no place here, FILE for missing external data. */
-export function decodeModel(bytes: Uint8Array, options: DecodeOptions = {}): Model {
+export function decodeOnnxModel(bytes: Uint8Array, options: DecodeOptions = {}): Model {
   const file = options.file ?? 'the model';
-  if (isOrtModel(bytes)) return validateModel(decodeOrtModel(bytes, file), file);
   const message = readMessage(bytes, file);
   if (message.graph == null || !message.irVersion) {
     throw new GradwareError('INVALID_MODEL', 'These bytes are not an ONNX model', {

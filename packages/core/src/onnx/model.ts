@@ -1,2 +1,2 @@
-export { decodeModel } from './decode-model.js';
+export { decodeModel } from './decode-any-model.js';
 export { encodeModel } from './encode-model.js';

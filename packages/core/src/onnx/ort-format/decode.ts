@@ -1,12 +1,12 @@
 import { GradwareError } from '../../errors.js';
-import { hasIdentifier, readFlatBuffer, type Table } from '../flatbuffers/table.js';
+import { readFlatBuffer, type Table } from '../flatbuffers/table.js';
 import { collectInitializers } from '../initializers.js';
 import { clampInteger } from '../integers.js';
 import type { Graph, Model, Node, TensorData, ValueInfo } from '../ir.js';
 import { canonicalDomain, opsetsOf } from '../opsets.js';
 import { denseTensor } from '../sparse.js';
 import { decodeAttributeTables } from './attributes.js';
-import { ortModelIdentifier, sessionSchema } from './schema.js';
+import { sessionSchema } from './schema.js';
 import { decodeTensorTable } from './tensor.js';
 import { decodeValueTable } from './types.js';
 import { unfuse } from './unfuse.js';
@@ -16,11 +16,6 @@ const newestVersion = 6;
 
 /** A node that a provider compiled for itself at conversion time. */
 const fusedNode = 1;
-
-/** Whether bytes carry the file identifier of ONNX Runtime's own model format. */
-export function isOrtModel(bytes: Uint8Array): boolean {
-  return hasIdentifier(bytes, ortModelIdentifier);
-}
 
 /** The model in the bytes of an .ort file. Such files have been optimised for the CPU: what ONNX Runtime fused by then
  *  is taken apart again where it can be, so that what follows sees standard ops. Runtime optimisations noted in the

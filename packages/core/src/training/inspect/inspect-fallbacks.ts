@@ -2,7 +2,7 @@ import { createBuilder } from '../../graph/builder.js';
 import type { Value } from '../../graph/value.js';
 import type { Provider } from '../../lowering/rule.js';
 import { type LeftNode, nodesLeftToCpu } from '../../lowering/webgpu-kernels.js';
-import { decodeModel } from '../../onnx/decode-model.js';
+import { decodeModel } from '../../onnx/decode-any-model.js';
 import { adamw } from '../../optimizers/adamw.js';
 import { nonNegative } from '../../options/options.js';
 import type { Runtime } from '../../runtime/runtime.js';

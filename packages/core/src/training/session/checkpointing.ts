@@ -1,6 +1,5 @@
 import type { OptimizerState } from '../../artifacts/ort-checkpoint.js';
 import { encodeTrainingState, type TrainingState } from '../../artifacts/training-state.js';
-import { writeOrtCheckpoint } from '../../artifacts/write-ort-checkpoint.js';
 import { GradwareError } from '../../errors.js';
 import { tensorOf } from '../../graph/constants.js';
 import type { DataType, TensorData } from '../../onnx/ir.js';
@@ -11,7 +10,6 @@ import type { CheckpointState, SaveOptions, TrainingSession } from '../api.js';
 import { stateByGroup } from '../execution/groups.js';
 import type { ParameterAccess } from '../execution/parameters.js';
 import type { StateStore } from '../execution/state-store.js';
-import { loadCheckpoint } from '../source/load-checkpoint.js';
 import type { ModelSource } from '../source/source.js';
 import type { ProgressKeeper } from './progress.js';
 import type { Queue } from './queue.js';
@@ -35,12 +33,12 @@ export function checkpointing(
 ): Pick<TrainingSession, 'checkpoint' | 'saveCheckpoint' | 'loadCheckpoint'> {
   const { runtime, source, store, parameters, queue, groups, progress } = parts;
 
-  function encode({
+  async function encode({
     format = 'gradware',
     metadata = {},
     includeOptimizerState = true,
     properties = progress.read().properties,
-  }: SaveOptions): Uint8Array {
+  }: SaveOptions): Promise<Uint8Array> {
     parameters.demandValues();
     refuseNonFinite();
     const { step, seed } = progress.read();
@@ -52,6 +50,8 @@ export function checkpointing(
     if (includeOptimizerState) refuseGroups();
     const named = (names: readonly string[]) =>
       new Map(names.map((name) => [name, fromTensor(parameters.get(name))]));
+    // Few pages write them: what they need is loaded then.
+    const { writeOrtCheckpoint } = await import('../../artifacts/write-ort-checkpoint.js');
     return writeOrtCheckpoint({
       trainable: named(source.trainable),
       frozen: named([...source.frozen, ...source.statistics]),
@@ -128,9 +128,10 @@ export function checkpointing(
   return {
     checkpoint: (options = {}) => queue.add(async () => encode(options)),
     saveCheckpoint: (path, options = {}) =>
-      queue.add(async () => runtime.files.writeAtomic(path, encode(options))),
+      queue.add(async () => runtime.files.writeAtomic(path, await encode(options))),
     loadCheckpoint: (from: CheckpointState) =>
       queue.add(async () => {
+        const { loadCheckpoint } = await import('../source/load-checkpoint.js');
         const { read, file } = await loadCheckpoint(runtime.files, from);
         if (read.format === 'gradware') return restore(read.state, file);
         const { trainable, frozen, nominal, optimizer } = read.checkpoint;

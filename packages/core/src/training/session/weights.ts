@@ -13,7 +13,6 @@ import { fromTensor } from '../../runtime/tensors.js';
 import type { CheckpointState, TrainingSession } from '../api.js';
 import type { ParameterAccess } from '../execution/parameters.js';
 import { isSource, readSource } from '../read-source.js';
-import { loadParameters } from '../source/load-checkpoint.js';
 import type { ModelSource } from '../source/source.js';
 import type { Queue } from './queue.js';
 
@@ -87,6 +86,7 @@ async function readWeights(
       return { tensors: plain.tensors, file };
   }
   const file = typeof from === 'string' ? from : 'the weights';
+  const { loadParameters } = await import('../source/load-checkpoint.js');
   const { trainable, frozen, nominal } = await loadParameters(files, from);
   if (nominal)
     throw new GradwareError('INVALID_CHECKPOINT', 'A nominal checkpoint has no values to load', {

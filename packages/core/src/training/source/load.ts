@@ -1,20 +1,17 @@
-import { readOptimizerModel } from '../../artifacts/optimizer-model.js';
 import { GradwareError } from '../../errors.js';
 import { checkStraightThrough } from '../../gradients/rules/straight-through.js';
 import type { ShapeOracle } from '../../graph/infer.js';
 import { crossEntropy, lossByName } from '../../losses/index.js';
-import { decodeModel } from '../../onnx/decode-model.js';
+import { decodeOnnxModel } from '../../onnx/decode-model.js';
 import type { Model } from '../../onnx/ir.js';
+import { isOrtModel } from '../../onnx/ort-format/identifier.js';
 import type { FileAccess } from '../../runtime/runtime.js';
 import type { ArtifactFiles, Source, TrainingOptions } from '../api.js';
 import { isSource, readSource } from '../read-source.js';
 import { checkBatchNormMode } from './batch-norm.js';
 import { weightsAsInitializers } from './constant-weights.js';
 import { findArtifacts } from './find-artifacts.js';
-import { loadParameters } from './load-checkpoint.js';
 import type { ModelSource } from './source.js';
-import { artifactSource } from './source-artifacts.js';
-import { forwardSource } from './source-forward.js';
 
 /** What can be trained: a folder of artifacts, the artifact files one by one, or a forward model. */
 export type Trainable = Source | ArtifactFiles;
@@ -43,6 +40,8 @@ export async function loadSource(
         'Give the folder of the artifacts, or { checkpointState, trainModel, evalModel, optimizerModel }.',
     });
   const { loss = crossEntropy() } = options;
+  // A page that comes through one door does without the other.
+  const { forwardSource } = await import('./source-forward.js');
   return forwardSource(
     {
       model,
@@ -111,7 +110,11 @@ export async function readModel(
   const { bytes, file } = await readSource(files, source, title);
   const path = source instanceof Uint8Array || source instanceof ArrayBuffer ? undefined : source;
   const externalData = path && ((location: string) => files.readBeside(path, location));
-  return { model: decodeModel(bytes, { file, ...(externalData && { externalData }) }), file };
+  // Few pages read ONNX Runtime's own format: what it needs is loaded then.
+  const decode = isOrtModel(bytes)
+    ? (await import('../../onnx/decode-any-model.js')).decodeModel
+    : decodeOnnxModel;
+  return { model: decode(bytes, { file, ...(externalData && { externalData }) }), file };
 }
 
 /** A model to be differentiated: its weights are initializers. */
@@ -132,6 +135,9 @@ async function loadArtifacts(
     given.evalModel && (await readModel(files, given.evalModel, 'the evaluation model')).model;
   const optimizer =
     given.optimizerModel && (await readModel(files, given.optimizerModel, 'the optimizer model'));
+  const { readOptimizerModel } = await import('../../artifacts/optimizer-model.js');
+  const { artifactSource } = await import('./source-artifacts.js');
+  const { loadParameters } = await import('./load-checkpoint.js');
   return artifactSource(
     {
       training,
