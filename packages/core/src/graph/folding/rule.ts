@@ -28,7 +28,7 @@ export interface FoldContext {
 export type FoldRule = (context: FoldContext) => readonly number[] | undefined;
 
 /** Row-major strides: how far apart neighbours along each axis lie. */
-export function stridesOf(shape: readonly number[]): readonly number[] {
+function stridesOf(shape: readonly number[]): readonly number[] {
   const strides = shape.map(() => 1);
   for (let axis = shape.length - 2; axis >= 0; axis--)
     strides[axis] = (strides[axis + 1] ?? 1) * (shape[axis + 1] ?? 1);
