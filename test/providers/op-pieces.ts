@@ -3,10 +3,17 @@ import { families } from '../parity/families.js';
 import { type GradientCase, nameOf, pieceOf } from '../support/check-gradients.js';
 import type { Piece } from './piece.js';
 
-/** What no form of a graph can give a provider: shaders have no doubles, and Scan has no kernel. */
+/** Ops over numbers of 8 bits, or doubles. */
+const otherTypes: ReadonlySet<string> = new Set([
+  'CastLike a double',
+  'DequantizeLinear',
+  'MatMulNBits',
+]);
+
+/** What no form of a graph can give a provider: shaders have no doubles, nothing casts bytes, and Scan has no kernel. */
 const beyond: Partial<Record<Provider, (checked: GradientCase) => boolean>> = {
   webgpu: ({ op, attributes, longestUnrolled }) =>
-    (op === 'Cast' && attributes?.to === 11) || longestUnrolled === 0,
+    (op === 'Cast' && attributes?.to === 11) || otherTypes.has(op) || longestUnrolled === 0,
 };
 
 /** The cases of a family that a provider can compute. */
