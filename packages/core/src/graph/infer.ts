@@ -22,7 +22,10 @@ import { elementCount, type TensorType, type Value } from './value.js';
 /** Asks ONNX Runtime for the types of a graph's outputs. `inference` knows the model only; `execution` runs it once
  *  on zeros and knows all. Dimensions that inference leaves open are not numbers. */
 export interface ShapeOracle {
-  inference(graph: Graph): Promise<ReadonlyMap<string, ValueInfo>>;
+  inference(
+    graph: Graph,
+    domains?: ReadonlyMap<string, number>,
+  ): Promise<ReadonlyMap<string, ValueInfo>>;
   execution(graph: Graph): Promise<ReadonlyMap<string, TensorType>>;
   /** The same, with what came out. */
   numbers(graph: Graph): Promise<ReadonlyMap<string, TensorData>>;

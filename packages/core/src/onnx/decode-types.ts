@@ -18,12 +18,12 @@ export function decodeValueInfo(
   return { name, ...decodeType(message.type ?? {}, place) };
 }
 
-type ValueType = Pick<ValueInfo, 'type' | 'element' | 'shape'>;
+type ValueType = Pick<ValueInfo, 'type' | 'element' | 'map' | 'shape'>;
 
 function decodeType(type: onnx.TypeProto.$Properties, where: string): ValueType {
   if (type.sequenceType != null) return container('sequence', type.sequenceType.elemType, where);
   if (type.optionalType != null) return container('optional', type.optionalType.elemType, where);
-  if (type.mapType != null) return { type: 'map' };
+  if (type.mapType != null) return { type: 'map', ...mapOf(type.mapType, where) };
   if (type.sparseTensorType != null) {
     return { type: 'sparse', shape: decodeShape(type.sparseTensorType.shape, where) };
   }
@@ -38,12 +38,22 @@ function container(
   where: string,
 ): ValueType {
   const tensor = content?.tensorType;
+  if (content?.mapType != null) return { type, ...mapOf(content.mapType, where) };
   if (tensor == null) return { type };
   return {
     type,
     element: decodeElement(tensor.elemType, where),
     shape: decodeShape(tensor.shape, where),
   };
+}
+
+function mapOf(
+  { keyType, valueType }: onnx.TypeProto.Map.$Properties,
+  where: string,
+): Pick<ValueInfo, 'map'> {
+  const key = decodeElement(keyType, where);
+  const value = decodeElement(valueType?.tensorType?.elemType, where);
+  return key === undefined || value === undefined ? {} : { map: { key, value } };
 }
 
 function decodeElement(code: number | null | undefined, where: string): DataType | undefined {

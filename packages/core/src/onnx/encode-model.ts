@@ -100,11 +100,13 @@ const codes: ReadonlyMap<ValueInfo['type'], number> = new Map(
   (Object.keys(elementTypes) as DataType[]).map((type) => [type, elementTypes[type].code]),
 );
 
-/** Of maps, sparse tensors and nested sequences, too little is kept to write them again. */
-const isWritable = ({ type, element }: ValueInfo): boolean =>
+/** Of sparse tensors, nested sequences and maps to anything but tensors, too little is kept to write them again. */
+const isWritable = ({ type, element, map }: ValueInfo): boolean =>
   type === 'sequence' || type === 'optional'
-    ? element !== undefined
-    : type !== 'map' && type !== 'sparse';
+    ? element !== undefined || map !== undefined
+    : type === 'map'
+      ? map !== undefined
+      : type !== 'sparse';
 
 function encodeValueInfo(value: ValueInfo): onnx.ValueInfoProto.$Properties {
   const { name, type } = value;
@@ -114,10 +116,15 @@ function encodeValueInfo(value: ValueInfo): onnx.ValueInfoProto.$Properties {
       where: `value "${name}"`,
     });
   }
-  const elemType = tensorType(value);
+  const elemType = value.map === undefined ? tensorType(value) : mapType(value.map);
   if (type === 'sequence') return { name, type: { sequenceType: { elemType } } };
   if (type === 'optional') return { name, type: { optionalType: { elemType } } };
   return { name, type: elemType };
+}
+
+function mapType({ key, value }: NonNullable<ValueInfo['map']>): onnx.TypeProto.$Properties {
+  const valueType = { tensorType: { elemType: codes.get(value) ?? 0 } };
+  return { mapType: { keyType: codes.get(key) ?? 0, valueType } };
 }
 
 function tensorType({ type, element, shape }: ValueInfo): onnx.TypeProto.$Properties {

@@ -53,6 +53,8 @@ export interface ValueInfo {
   readonly type?: DataType | 'sequence' | 'optional' | 'sparse' | 'map' | undefined;
   /** The element type of the tensors in a sequence or optional, where it holds tensors. */
   readonly element?: DataType | undefined;
+  /** What a map, or each in a sequence of maps, leads from and to, where it leads to tensors. */
+  readonly map?: { readonly key: DataType; readonly value: DataType } | undefined;
   /** undefined where not even the rank is known. Of a sequence or optional: the shape of its tensors. */
   readonly shape?: readonly Dim[] | undefined;
 }

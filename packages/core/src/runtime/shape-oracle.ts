@@ -25,8 +25,11 @@ function refusal(cause: unknown): GradwareError {
 
 /** Lets a stock ONNX Runtime infer shapes: on the host's own processor, whatever the training runs on. */
 export function createShapeOracle(runtime: Runtime): ShapeOracle {
-  async function open(graph: Graph): Promise<InferenceSession> {
-    const model = encodeModel(modelOf(graph));
+  async function open(
+    graph: Graph,
+    domains?: ReadonlyMap<string, number>,
+  ): Promise<InferenceSession> {
+    const model = encodeModel(modelOf(graph, domains));
     try {
       return await runtime.InferenceSession.create(model, {
         executionProviders: [runtime.defaultProvider],
@@ -66,8 +69,8 @@ export function createShapeOracle(runtime: Runtime): ShapeOracle {
   }
 
   return {
-    async inference(graph) {
-      const session = await open(graph);
+    async inference(graph, domains) {
+      const session = await open(graph, domains);
       const found = new Map<string, ValueInfo>();
       for (const output of session.outputMetadata)
         if (output.isTensor)

@@ -1,6 +1,7 @@
 import { parseTrainingModel } from '../../artifacts/training-model.js';
 import { gradientRuleOf } from '../../gradients/rules/index.js';
 import { decompositionOf } from '../../graph/decompose/index.js';
+import { prune } from '../../graph/order.js';
 import { upgradeModel } from '../../graph/upgrade.js';
 import { canLower } from '../../lowering/lower.js';
 import type { DataType, Model, Node, ValueInfo } from '../../onnx/ir.js';
@@ -25,7 +26,7 @@ export interface OpUse {
   readonly count: number;
   /** Whether a gradient has to flow through it, and whether there is a rule; artifacts hold their gradients. */
   readonly gradient: 'known' | 'missing' | 'not needed';
-  /** Whether ONNX Runtime can run it, as it is or rewritten. */
+  /** Whether steps do without it, or ONNX Runtime can run it, as it is or rewritten. */
   readonly runs: boolean;
   /** The nodes where a gradient is missing, or that cannot run. */
   readonly refused: readonly string[];
@@ -99,10 +100,14 @@ function inspectForward(model: Model, file: string, options: InspectOptions): In
     inputs: model.graph.inputs.filter(({ name }) => !model.graph.initializers.has(name)),
     outputs: model.graph.outputs,
     parameters,
-    ops: countOps(graph.nodes, (node) => {
-      if (!onPath.has(node)) return 'not needed';
-      return hasGradient(node) ? 'known' : 'missing';
-    }),
+    ops: countOps(
+      graph.nodes,
+      (node) => {
+        if (!onPath.has(node)) return 'not needed';
+        return hasGradient(node) ? 'known' : 'missing';
+      },
+      new Set(prune(graph.nodes, predictions)),
+    ),
     unreachable: [...unreachable.keys()].filter((name) => trained.includes(name)),
     cuts,
     warnings: evaluationExportWarnings(model.graph),
@@ -147,12 +152,13 @@ const severity = ['not needed', 'known', 'missing'] as const;
 function countOps(
   nodes: readonly Node[],
   gradientOf: (node: Node) => OpUse['gradient'],
+  inSteps: ReadonlySet<Node> = new Set(nodes),
 ): readonly OpUse[] {
   const uses = new Map<string, OpUse>();
   for (const node of nodes) {
     const key = `${node.domain}.${node.opType}`;
     const gradient = gradientOf(node);
-    const runs = canLower(node);
+    const runs = canLower(node) || !inSteps.has(node);
     const known = uses.get(key);
     const refused = gradient === 'missing' || !runs ? [node.name || (node.outputs[0] ?? '')] : [];
     const rank = Math.max(
@@ -164,7 +170,7 @@ function countOps(
       domain: node.domain,
       count: (known?.count ?? 0) + 1,
       gradient: severity[rank] ?? gradient,
-      runs,
+      runs: runs && (known?.runs ?? true),
       refused: [...(known?.refused ?? []), ...refused],
     });
   }

@@ -9,6 +9,7 @@ import type { Loss } from '../../losses/loss.js';
 import type { Model, TensorData, ValueInfo } from '../../onnx/ir.js';
 import { didYouMean } from '../../options/nearest.js';
 import { type BatchNormMode, trainingForm } from './batch-norm.js';
+import { besideSteps, withBeside } from './beside-steps.js';
 import { layExample } from './example.js';
 import { extractModel } from './extract.js';
 import {
@@ -23,7 +24,7 @@ import {
   typeForward,
 } from './forward-graph.js';
 import { shortest } from './graph-form.js';
-import { requireKnownOps } from './known-ops.js';
+import { nodesOfSteps } from './known-ops.js';
 import { lossWarnings } from './loss-warnings.js';
 import { loweredEvaluation, lowersEvaluation } from './lowered-evaluation.js';
 import type { EvaluationModel, ModelSource } from './source.js';
@@ -54,11 +55,15 @@ export async function forwardSource(
 ): Promise<ModelSource> {
   const { file, loss } = given;
   const original = given.model.graph;
-  const upgraded = upgradeModel(given.model).graph;
-  const { graph, statistics } = trainingForm(upgraded, given.batchNorm);
-  requireKnownOps(graph.nodes, file);
-  const fedByUser = fedInputs(graph);
-  const predictions = predictionNames(graph, given.lossInputNames, file);
+  const { graph: upgraded, opsets } = upgradeModel(given.model);
+  const { graph: whole, statistics } = trainingForm(upgraded, given.batchNorm);
+  const fedByUser = fedInputs(whole);
+  const predictions = predictionNames(whole, given.lossInputNames, file);
+  const extra = given.additionalOutputNames ?? [];
+  const allOutputs = original.outputs.map(({ name }) => name);
+  const needed = [...predictions, ...extra, ...statistics.values()];
+  const graph = { ...whole, nodes: nodesOfSteps(whole.nodes, needed, allOutputs, file) };
+  const inSteps = new Set(graph.nodes.flatMap((node) => node.outputs));
   const { requiresGrad, frozenParams, straightThrough } = given;
   const choices = chooseParameters(graph, predictions, requiresGrad, frozenParams, straightThrough);
   const trainable = choices.filter(({ trains }) => trains).map(({ name }) => name);
@@ -77,12 +82,17 @@ export async function forwardSource(
   const isTrainable = new Set(trainable);
   const running = choices.filter(follows).map(({ name }) => name);
   const isFrozen = (name: string) => !isTrainable.has(name) && !running.includes(name);
-  const outputNames = original.outputs.map(({ name }) => name);
 
   const parts: ForwardParts = { loss, predictions, parameters, trainable: isTrainable, file };
 
   const training = graph;
-  const evaluation = evaluationMode(upgraded);
+  const inference = evaluationMode(upgraded);
+  const evaluation = {
+    ...inference,
+    nodes: inference.nodes.filter((node) => node.outputs.some((name) => inSteps.has(name))),
+  };
+  const beside = await besideSteps({ graph: inference, opsets }, inSteps, parameters, oracle);
+  const outputNames = allOutputs.filter((name) => !beside.refused.includes(name));
   const type = (values: readonly Value[]) => typeForward(training, parts, values, oracle);
   const layWhole = async (typed: TypedForward, { longestUnrolled } = shortest) => {
     const laid = await appendLoss(typed, parts, oracle);
@@ -103,8 +113,7 @@ export async function forwardSource(
     ({ name, type, shape }): ValueInfo => ({ name, type, shape: shape.map(() => null) }),
   );
   const inputs = [...fedByUser, ...targets];
-  const extra = given.additionalOutputNames ?? [];
-  const known = new Set(example.values);
+  const known = new Set([...example.values, ...inSteps]);
   for (const name of extra) requireValue(known, name, file);
 
   return {
@@ -151,33 +160,34 @@ export async function forwardSource(
       const laid = await layForward(evaluation, parts, values, oracle);
       const { builder } = laid;
       const outputs = [laid.loss.name, ...outputNames];
+      const laidOutputs = outputs.filter((name) => !beside.outputs.includes(name));
       const fed = [...laid.inputs, ...laid.weights];
       const names = laid.inputs.map(({ name }) => name);
-      if (lowersEvaluation(provider))
-        return { ...loweredEvaluation(builder, fed, outputs, provider), inputs: names, outputs };
-      return {
-        model: {
-          ...given.model,
-          opsets: new Map([...given.model.opsets, ['', opset]]),
-          irVersion,
-          graph: {
-            name: original.name,
-            nodes: sortNodes(builder.nodes),
-            inputs: fed,
-            outputs: outputs.map((name) => ({ ...builder.value(name) })),
-            initializers: builder.initializers,
-            valueInfo: new Map(),
-          },
+      if (lowersEvaluation(provider)) {
+        const roots = [...new Set([...laidOutputs, ...beside.taken])];
+        const { model, known } = loweredEvaluation(builder, fed, roots, provider);
+        return { model: withBeside(model, beside, outputs), known, inputs: names, outputs };
+      }
+      const model: Model = {
+        ...given.model,
+        opsets: new Map([...given.model.opsets, ['', opset]]),
+        irVersion,
+        graph: {
+          name: original.name,
+          nodes: sortNodes(builder.nodes),
+          inputs: fed,
+          outputs: laidOutputs.map((name) => ({ ...builder.value(name) })),
+          initializers: builder.initializers,
+          valueInfo: new Map(),
         },
-        inputs: names,
-        outputs,
       };
+      return { model: withBeside(model, beside, outputs), inputs: names, outputs };
     },
     evaluationIsDynamic: () => false,
     exported: (values, outputs) =>
       extractModel(
         { ...given.model, graph: evaluationMode(original) },
-        outputs ?? outputNames,
+        outputs ?? allOutputs,
         values,
       ),
   };
