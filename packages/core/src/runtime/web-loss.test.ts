@@ -5,12 +5,17 @@ import { noticingLoss } from './web-loss.js';
 type Run = () => Promise<unknown>;
 
 /** A runtime with one device, whose sessions do as they are told. */
-function fake(run: Run) {
+function fake(run: Run, opens: () => Promise<void> = async () => undefined) {
   let lose: (info: { reason: string; message: string }) => void = () => undefined;
   const lost = new Promise((resolve) => {
     lose = resolve;
   });
-  const factory = { create: async () => ({ run }) } as unknown as InferenceSessionFactory;
+  const factory = {
+    create: async () => {
+      await opens();
+      return { run };
+    },
+  } as unknown as InferenceSessionFactory;
   const env = { webgpu: { device: Promise.resolve({ lost }) } } as unknown as Env;
   const { create } = noticingLoss(factory, env) as unknown as {
     create(options: InferenceSession.SessionOptions): Promise<{ run: Run }>;
@@ -47,6 +52,22 @@ test('a run that never comes back is given up when the device is gone', async ()
   const running = session.run();
   lose();
   await expect(running).rejects.toThrow(said);
+});
+
+test('a session that cannot be opened where the device was says so', async () => {
+  let lost = false;
+  const destroy = "Cannot read properties of undefined (reading 'destroy')";
+  const { create, lose } = fake(
+    async () => 1,
+    async () => {
+      if (lost) throw new TypeError(destroy);
+    },
+  );
+  await create(webgpu);
+  lost = true;
+  await expect(create(webgpu)).rejects.toThrow(/^Cannot read properties/);
+  lose();
+  await expect(create(webgpu)).rejects.toThrow(`${said}: ${destroy}`);
 });
 
 test('other errors, and other providers, are left alone', async () => {

@@ -28,6 +28,7 @@ export function noticingLoss(
   env: Pick<Env, 'webgpu'>,
 ): InferenceSessionFactory {
   const fates = new WeakMap<object, Fate>();
+  let latest: Fate | undefined;
 
   /** Of the device that ONNX Runtime has now: all sessions share it, and the last one that is released takes it along. */
   async function currentFate(): Promise<Fate | undefined> {
@@ -44,9 +45,10 @@ export function noticingLoss(
   return {
     async create(...given: readonly unknown[]) {
       if (!given.some(wantsGpu)) return create(...given);
-      const session = await create(...given);
-      const fate = await currentFate();
-      return fate === undefined ? session : onDevice(session, fate);
+      // Not refused beforehand: with its last session gone, ONNX Runtime asks for another device.
+      const session = await create(...given).catch((error) => explain(error, latest));
+      latest = await currentFate();
+      return latest === undefined ? session : onDevice(session, latest);
     },
   };
 }
@@ -86,10 +88,15 @@ async function whileThere<Result>(fate: Fate, call: Call<Result>): Promise<Resul
   try {
     return await Promise.race([call(), gone]);
   } catch (error) {
-    const loss = await Promise.race([fate.lost, sleep(moment)]);
-    if (loss === undefined || error === loss) throw error;
-    throw new Error(`${loss.message}: ${messageOf(error)}`, { cause: error });
+    return explain(error, fate);
   }
+}
+
+/** @throws the error, or that the device was lost where this is what it comes from */
+async function explain(error: unknown, fate: Fate | undefined): Promise<never> {
+  const loss = await Promise.race([fate?.lost, sleep(moment)]);
+  if (loss === undefined || error === loss) throw error;
+  throw new Error(`${loss.message}: ${messageOf(error)}`, { cause: error });
 }
 
 function wantsGpu(given: unknown): boolean {
