@@ -285,6 +285,29 @@ export const quantized: readonly GradientCase[] = [
   },
 ];
 
+const fine = (op: string, scale: readonly number[], attributes: Attributes = {}): GradientCase => ({
+  op,
+  inputs: [[4, 8], fixed('float', scale, scale.length > 1 ? [scale.length] : [])],
+  attributes,
+  range: [-1, 1],
+  // Levels so near one another that differences of what is rounded are those of what is not.
+  build(builderOp: Op, [x, by]: readonly Value[]) {
+    const quantized = builderOp.QuantizeLinear(x, by, { ...attributes, output_dtype: int16 });
+    return builderOp.DequantizeLinear(quantized, by, attributes);
+  },
+});
+const int16 = 5;
+const level = 2 ** -15;
+
+/** Pairs that round as training aware of quantization does; beyond the range nothing changes. */
+export const rounding: readonly GradientCase[] = [
+  fine('QuantizeLinear', [level * 1.05]),
+  fine('QuantizeLinear', [level * 1.05, level / 2, level / 3, level * 2], { axis: 0 }),
+  fine('QuantizeLinear', [level, level, level, level, level / 2, level, level, level], {
+    axis: -1,
+  }),
+];
+
 /** Ops that ONNX Runtime has on GPUs only. */
 export const gpuForms: readonly GradientCase[] = [
   fused('BiasSplitGelu', [[2, 3, 8], [8]], [[2, 3, 4]], {}),

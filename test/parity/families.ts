@@ -7,6 +7,7 @@ import {
   groupedAttention,
   laterOps,
   quantized,
+  rounding,
   shortMasks,
 } from './attention-cases.js';
 import { controlFlow } from './control-flow-cases.js';
@@ -28,6 +29,7 @@ export const families: Readonly<Record<string, readonly GradientCase[]>> = {
   groupedAttention,
   laterOps,
   quantized,
+  rounding,
   shortMasks,
   recurrence,
   recurrenceAsScan,

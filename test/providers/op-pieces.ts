@@ -3,11 +3,12 @@ import { families } from '../parity/families.js';
 import { type GradientCase, nameOf, pieceOf } from '../support/check-gradients.js';
 import type { Piece } from './piece.js';
 
-/** Ops over numbers of 8 bits, or doubles. */
+/** Ops over numbers of 8 or 16 bits, or doubles. */
 const otherTypes: ReadonlySet<string> = new Set([
   'CastLike a double',
   'DequantizeLinear',
   'MatMulNBits',
+  'QuantizeLinear',
 ]);
 
 /** What no form of a graph can give a provider: shaders have no doubles, nothing casts bytes, and Scan has no kernel. */

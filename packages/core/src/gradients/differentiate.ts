@@ -3,6 +3,7 @@ import type { GraphBuilder } from '../graph/builder.js';
 import { filled } from '../graph/constants.js';
 import { decompose, decompositionOf } from '../graph/decompose/index.js';
 import { sortNodes } from '../graph/order.js';
+import { quantizerOf } from '../graph/quantization.js';
 import { knownScan } from '../graph/scan.js';
 import type { Value } from '../graph/value.js';
 import type { Node } from '../onnx/ir.js';
@@ -90,6 +91,11 @@ function refuseUnreachable({ unreachable }: GradientGaps): void {
     );
 }
 
+/** The second half of a pair that rounds: its rule looks at the first half. */
+function undoesQuantization(builder: GraphBuilder, { opType, inputs }: Node): boolean {
+  return opType === 'DequantizeLinear' && quantizerOf(builder, inputs[0] ?? '') !== undefined;
+}
+
 /** Takes apart what has a decomposition in place of a rule, until nothing on the way from the loss is left to.
  *  Only the graph as it was given is asked whether it reaches every parameter: a recurrence of one step uses no
  *  recurrent weight, and its gradient is zero. */
@@ -107,7 +113,10 @@ function decomposeAll(
     const gaps = findGradientGaps(builder, loss, wrt, straightThrough);
     refuseGaps(gaps);
     const whole = gaps.onPath.filter(
-      (node) => decompositionOf(node) !== undefined && knownScan(builder, node) === undefined,
+      (node) =>
+        decompositionOf(node) !== undefined &&
+        knownScan(builder, node) === undefined &&
+        !undoesQuantization(builder, node),
     );
     if (whole.length === 0) return gaps;
     decompose(builder, new Set(whole), longestUnrolled);

@@ -1,5 +1,6 @@
 import { GradwareError } from '../errors.js';
 import type { GraphBuilder } from '../graph/builder.js';
+import { carriesQuantized, quantizes } from '../graph/quantization.js';
 import { knownScan } from '../graph/scan.js';
 import { ShapeProblem } from '../graph/shapes/rule.js';
 import { sameShape, type Value } from '../graph/value.js';
@@ -23,6 +24,20 @@ export function isFloat({ type }: { readonly type: DataType }): boolean {
   return floats.has(type);
 }
 
+/** Whether an output depends on inputs that do: floats in and out, and quantized numbers from where they are made to
+ *  where they become floats again. */
+function staysActive(
+  node: Node,
+  output: number,
+  isNumber: boolean,
+  fromNumbers: boolean,
+  fromQuantized: boolean,
+): boolean {
+  if (isNumber) return fromNumbers || (fromQuantized && node.opType === 'DequantizeLinear');
+  if (fromNumbers && quantizes(node)) return output === 0;
+  return fromQuantized && carriesQuantized(node);
+}
+
 /** Values that depend on some of `wrt` through differentiable edges, those themselves included. */
 export function activeValues(
   builder: GraphBuilder,
@@ -32,15 +47,18 @@ export function activeValues(
 ): ReadonlySet<string> {
   const active = new Set(wrt);
   for (const node of sorted) {
-    if (
-      !isDifferentiable(node.opType, straightThrough) ||
-      !usedNames(node).some((name) => active.has(name))
-    )
-      continue;
-    for (const output of node.outputs) {
+    if (!isDifferentiable(node.opType, straightThrough)) continue;
+    const used = usedNames(node).filter((name) => active.has(name));
+    if (used.length === 0) continue;
+    const isNumber = (name: string) => isFloat(builder.value(name));
+    const fromNumbers = used.some(isNumber);
+    const first = node.inputs[0] ?? '';
+    const fromQuantized = active.has(first) && !isNumber(first);
+    node.outputs.forEach((output, i) => {
       const value = builder.values.get(output);
-      if (value !== undefined && isFloat(value)) active.add(output);
-    }
+      if (value && staysActive(node, i, isFloat(value), fromNumbers, fromQuantized))
+        active.add(output);
+    });
   }
   return active;
 }
@@ -155,6 +173,7 @@ function backward(
     node,
     op: builder.op,
     emit: builder.emit,
+    builder,
     has: (i) => (node.inputs[i] ?? '') !== '',
     isUsedBy: (opType) => users(node.outputs[0] ?? '').some((user) => user.opType === opType),
     needs: (i) => active.has(node.inputs[i] ?? ''),
@@ -175,7 +194,9 @@ function backward(
 }
 
 function checkShape(node: Node, value: Value, gradient: Value): void {
-  if (sameShape(value.shape, gradient.shape) && value.type === gradient.type) return;
+  // The gradient of a quantized number is that of the float that it stands for.
+  const fits = value.type === gradient.type || (!isFloat(value) && isFloat(gradient));
+  if (sameShape(value.shape, gradient.shape) && fits) return;
   throw new GradwareError(
     'NO_GRADIENT',
     `The gradient rule of ${node.opType} gives ${gradient.type}[${gradient.shape}] for ${value.type}[${value.shape}]`,

@@ -20,6 +20,7 @@ export interface GradientContext {
   readonly op: Op;
   /** Emits a node whose attributes come from the forward node, or whose shape no rule can tell. */
   readonly emit: GraphBuilder['emit'];
+  readonly builder: GraphBuilder;
   has(i: number): boolean;
   /** Whether a node of this type takes output 0. */
   isUsedBy(opType: string): boolean;

@@ -38,8 +38,14 @@ function remainder({ dy, x: [a, b], y, op }: GradientContext): readonly Value[] 
 }
 
 /** The gradient is 1 also at the bounds, as in ORT. */
-function clip({ dy, x: [x, low, high], has, op }: GradientContext) {
+function clip({ dy, x: given, has, op }: GradientContext) {
   const [hasLow, hasHigh] = [has(1), has(2)];
+  // Comparisons have no kernels for numbers of 8 bits.
+  const isByte = /^u?int8$/.test(given[0].type);
+  const plain = (value: Value) => (isByte ? op.cast(value, 'int32') : value);
+  const x = plain(given[0]);
+  const low = hasLow ? plain(given[1]) : given[1];
+  const high = hasHigh ? plain(given[2]) : given[2];
   const above = hasLow ? op.GreaterOrEqual(x, low) : undefined;
   const below = hasHigh ? op.LessOrEqual(x, high) : undefined;
   const inside = above && below ? op.And(above, below) : (above ?? below);
@@ -48,8 +54,10 @@ function clip({ dy, x: [x, low, high], has, op }: GradientContext) {
   return [
     inside ? op.Where(inside, dy, 0) : dy,
     // The upper bound wins where the bounds cross.
-    hasLow ? outside(low, below ? op.And(op.Less(x, low), below) : op.Less(x, low)) : null,
-    hasHigh ? outside(high, op.Greater(x, high)) : null,
+    hasLow && !isByte
+      ? outside(low, below ? op.And(op.Less(x, low), below) : op.Less(x, low))
+      : null,
+    hasHigh && !isByte ? outside(high, op.Greater(x, high)) : null,
   ];
 }
 

@@ -1,6 +1,8 @@
 import { GradwareError } from '../../errors.js';
 import type { Op } from '../../graph/builder.js';
+import { quantizedRange, quantizerOf, spreadScale } from '../../graph/quantization.js';
 import { elementCount, int, type Value } from '../../graph/value.js';
+import type { Node } from '../../onnx/ir.js';
 import { type GradientContext, rules } from '../rule.js';
 
 /** The small numbers that bytes hold, lowest bits first: [..., bytes] as [..., bytes · 8 / bits]. */
@@ -60,4 +62,81 @@ function matMulNBits(context: GradientContext): readonly (Value | null)[] {
   return [da, null, null, null, null, bias];
 }
 
-export const quantized = rules({ MatMulNBits: matMulNBits });
+/** A gradient with regard to scales that were spread over a tensor. */
+function ofScale({ x, op, node, attributes }: GradientContext, parts: Value): Value {
+  const scale = x[1];
+  if (int(attributes, 'block_size', 0) !== 0)
+    throw new GradwareError('NO_GRADIENT', 'Scales of blocks of quantized numbers do not train', {
+      where: `node ${node.name}`,
+      remedy: 'Freeze the scales (frozenParams).',
+    });
+  const spread = spreadScale(op, scale, parts.shape, attributes);
+  return op.reshape(op.sumTo(spread, parts), scale.shape);
+}
+
+const wide = (op: Op, value: Value) =>
+  value.type === 'float16' || value.type === 'bfloat16' ? op.cast(value, 'float32') : value;
+
+/** Straight through where x lies inside the range of the quantized type, zero outside, as ORT's FakeQuantGrad. */
+function quantize(context: GradientContext): readonly (Value | null)[] {
+  const { dy, x, y, op, node, attributes, has, needs } = context;
+  const range = quantizedRange[y.type];
+  if (range === undefined)
+    throw new GradwareError('NO_GRADIENT', `No gradient is known for numbers of ${y.type}`, {
+      where: `node ${node.name}`,
+      remedy: 'Quantize to whole numbers of 4, 8 or 16 bits.',
+    });
+  const [low, high] = range;
+  const numbers = wide(op, x[0]);
+  const spread = (value: Value) =>
+    spreadScale(op, op.cast(value, numbers.type), x[0].shape, attributes);
+  const ratio = op.Div(numbers, spread(x[1]));
+  const rounded = op.Round(ratio);
+  const level = has(2) ? op.Add(rounded, spread(x[2])) : rounded;
+  const inside = op.And(op.GreaterOrEqual(level, low), op.LessOrEqual(level, high));
+  const passed = op.Where(inside, dy, 0);
+  const dx = op.cast(passed, x[0].type);
+  const scales = () => op.Neg(op.Mul(passed, op.cast(ratio, passed.type)));
+  return [dx, needs(1) ? op.cast(ofScale(context, scales()), x[1].type) : null];
+}
+
+/** The gradient of quantized numbers is that of the floats they stand for: undoing is what needs none. Where they are
+ *  taken for others, by another scale, it grows as they do. */
+function dequantizePair(context: GradientContext): readonly (Value | null)[] {
+  const { dy, x, op, attributes, has, needs, node, builder } = context;
+  const quantizer = quantizerOf(builder, node.inputs[0] ?? '');
+  const spread = (value: Value) => spreadScale(op, value, x[0].shape, attributes);
+  const centred = () => {
+    const numbers = op.cast(x[0], dy.type);
+    return has(2) ? op.Sub(numbers, spread(op.cast(x[2], dy.type))) : numbers;
+  };
+  const ds = needs(1) && quantizer?.opType !== 'DynamicQuantizeLinear';
+  return [
+    quantizer && needs(0) ? rescaled(context, quantizer) : null,
+    ds ? op.cast(ofScale(context, op.Mul(dy, centred())), x[1].type) : null,
+  ];
+}
+
+function rescaled({ dy, x, op, node, builder }: GradientContext, quantizer: Node): Value {
+  const made = quantizer.opType === 'DynamicQuantizeLinear' ? quantizer.outputs : quantizer.inputs;
+  const first = builder.value(made[1] ?? '');
+  if (first.name === x[1].name) return dy;
+  const [before, after] = [builder.constant(first), builder.constant(x[1])];
+  const same = before?.data.length === after?.data.length;
+  if (before && after && same && before.data.every((scale, i) => scale === after.data[i]))
+    return dy;
+  if (elementCount(first.shape) !== 1 || elementCount(x[1].shape) !== 1)
+    throw new GradwareError('NO_GRADIENT', 'Quantized numbers are taken for others', {
+      where: `node ${node.name}, whose scales are not those of ${quantizer.name}`,
+      remedy: 'Quantize and dequantize with the same scales.',
+    });
+  const [to, from] = [x[1], first].map((scale) => op.reshape(op.cast(scale, dy.type), []));
+  return op.Mul(dy, op.Div(to, from));
+}
+
+export const quantized = rules({
+  DequantizeLinear: dequantizePair,
+  DynamicQuantizeLinear: ({ dy }) => [dy],
+  MatMulNBits: matMulNBits,
+  QuantizeLinear: quantize,
+});

@@ -1,6 +1,7 @@
 import type { Op } from '../builder.js';
 import { tensorOf } from '../constants.js';
-import { elementCount, float, int, normalizeAxis, type Value } from '../value.js';
+import { spreadScale } from '../quantization.js';
+import { float, int, type Value } from '../value.js';
 import { type DecompositionContext, decompositions } from './decomposition.js';
 
 /** A stack of matrices with its first axis moved before the last (`batch`), then each transposed (`inner`). */
@@ -50,32 +51,14 @@ function biasSplitGelu({ op, x: [x, bias] }: DecompositionContext): readonly Val
   return [op.Mul(value, op.Gelu(gate))];
 }
 
-/** (x - zero point)·scale: one scale for all, one along an axis, or one for every block along it. */
+/** (x - zero point)·scale. */
 function dequantize({ op, x, attributes, has }: DecompositionContext): readonly Value[] {
   const [quantized, scale, zero] = x;
-  const rank = quantized.shape.length;
-  const axis = normalizeAxis(int(attributes, 'axis', 1), rank);
-  const block = int(attributes, 'block_size', 0);
-  const spread = (value: Value): Value => {
-    if (elementCount(value.shape) === 1 && block === 0) return op.reshape(value, []);
-    if (value.shape.length < 2)
-      return op.reshape(
-        value,
-        quantized.shape.map((_, a) => (a === axis ? -1 : 1)).map(sized(value)),
-      );
-    const [before, after] = [value.shape.slice(0, axis + 1), value.shape.slice(axis + 1)];
-    const wide = op.reshape(value, [...before, 1, ...after]);
-    const repeated = op.Expand(wide, op.ints([...before, block, ...after]));
-    const length = (value.shape[axis] ?? 0) * block;
-    const whole = op.reshape(repeated, [...value.shape.slice(0, axis), length, ...after]);
-    return op.slice(whole, axis, 0, quantized.shape[axis] ?? 0);
-  };
+  const spread = (value: Value) => spreadScale(op, value, quantized.shape, attributes);
   const numbers = op.cast(quantized, scale.type);
   const centred = has(2) ? op.Sub(numbers, spread(op.cast(zero, scale.type))) : numbers;
   return [op.Mul(centred, spread(scale))];
 }
-
-const sized = (value: Value) => (dim: number) => (dim < 0 ? elementCount(value.shape) : dim);
 
 export const fusedForms = decompositions({
   DequantizeLinear: dequantize,

@@ -125,7 +125,7 @@ export const elementwiseShapes = {
     shape: input(context, 0).shape,
   }),
   QuantizeLinear: (context: ShapeContext) => ({
-    type: context.x[2]?.type ?? ('uint8' as const),
+    type: context.x[2]?.type ?? dataTypeOf(int(context.attributes, 'output_dtype', 0)) ?? 'uint8',
     shape: input(context, 0).shape,
   }),
 } satisfies Record<string, ShapeRule>;
