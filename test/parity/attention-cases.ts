@@ -1,5 +1,11 @@
 import type { GraphBuilder, Op } from '../../packages/core/src/graph/builder.js';
-import { type Attributes, toAttributes, type Value } from '../../packages/core/src/graph/value.js';
+import { tensorOf } from '../../packages/core/src/graph/constants.js';
+import {
+  type Attributes,
+  elementCount,
+  toAttributes,
+  type Value,
+} from '../../packages/core/src/graph/value.js';
 import { fixed, type GradientCase, ints } from '../support/check-gradients.js';
 
 type Inputs = GradientCase['inputs'];
@@ -285,27 +291,42 @@ export const quantized: readonly GradientCase[] = [
   },
 ];
 
-const fine = (op: string, scale: readonly number[], attributes: Attributes = {}): GradientCase => ({
-  op,
-  inputs: [[4, 8], fixed('float', scale, scale.length > 1 ? [scale.length] : [])],
-  attributes,
-  range: [-1, 1],
-  // Levels so near one another that differences of what is rounded are those of what is not.
-  build(builderOp: Op, [x, by]: readonly Value[]) {
-    const quantized = builderOp.QuantizeLinear(x, by, { ...attributes, output_dtype: int16 });
-    return builderOp.DequantizeLinear(quantized, by, attributes);
-  },
-});
 const int16 = 5;
 const level = 2 ** -15;
+const fine = (
+  scale: readonly number[],
+  attributes: Attributes = {},
+  dims: readonly number[] = scale.length > 1 ? [scale.length] : [],
+  domain = '',
+): GradientCase => ({
+  op: 'QuantizeLinear',
+  inputs: [[4, 8], fixed('float', scale, dims)],
+  attributes,
+  domain,
+  range: [-1, 1],
+  // Levels so near one another that differences of what is rounded are those of what is not.
+  build(op: Op, [x, by]: readonly Value[], emit) {
+    if (domain === '') {
+      const quantized = op.QuantizeLinear(x, by, { ...attributes, output_dtype: int16 });
+      return op.DequantizeLinear(quantized, by, attributes);
+    }
+    const zero = op.constant(tensorOf('int16', Array<number>(elementCount(dims)).fill(5), dims));
+    const settings = toAttributes(attributes);
+    const [quantized] = emit('QuantizeLinear', [x, by, zero], settings, { domain });
+    const [back] = emit('DequantizeLinear', [quantized, by, zero], settings, { domain });
+    return back as Value;
+  },
+});
+const rows = [level * 1.05, level / 2, level / 3, level * 2];
 
 /** Pairs that round as training aware of quantization does; beyond the range nothing changes. */
 export const rounding: readonly GradientCase[] = [
-  fine('QuantizeLinear', [level * 1.05]),
-  fine('QuantizeLinear', [level * 1.05, level / 2, level / 3, level * 2], { axis: 0 }),
-  fine('QuantizeLinear', [level, level, level, level, level / 2, level, level, level], {
-    axis: -1,
-  }),
+  fine([level * 1.05]),
+  fine(rows, { axis: 0 }),
+  fine([level, level, level, level, level / 2, level, level, level], { axis: -1 }),
+  fine([...rows, ...rows], { axis: 1, block_size: 4 }, [4, 2]),
+  fine([level * 1.05], {}, [], microsoft),
+  fine(rows, { axis: 0 }, [4], microsoft),
 ];
 
 /** Ops that ONNX Runtime has on GPUs only. */
