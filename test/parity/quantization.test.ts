@@ -165,6 +165,20 @@ test.each(['static', 'dynamic'] as const)(
   },
 );
 
+test('scales train that requiresGrad names', async () => {
+  const options = { loss: 'mse', optimizer: sgd(), learningRate: 1e-5 };
+  const requiresGrad = ['step', 'w1', 'w1.s'];
+  const bytes = encodeModel(aware('static'));
+  const session = await TrainingSession.create(bytes, { ...options, requiresGrad });
+  await session.step(batch);
+  const step = Number((await session.getParameter('step')).data[0]);
+  const rowScales = Array.from((await session.getParameter('w1.s')).data as Float32Array);
+  await session.release();
+  expect(step).not.toBe(Math.fround(0.03));
+  expect(step).toBeCloseTo(0.03, 2);
+  expect(rowScales.every((scale) => scale !== Math.fround(0.02))).toBe(true);
+});
+
 /** One product with a weight that goes through other ops first. */
 function broken(between: (add: ReturnType<typeof modelWriter>['add']) => string): Model {
   const { weight, add, model } = modelWriter();
