@@ -33,7 +33,7 @@ export function singleStages(
     return { name, type: value?.type, shape: value?.shape };
   };
   return splitStages(nodes, outputs).map((stage): Stage => {
-    const own = blankUnusedOutputs(sinkSelects(stage.nodes, stage.outputs), stage.outputs);
+    const own = sinkSelects(blankUnusedOutputs(stage.nodes, stage.outputs), stage.outputs);
     const free = freeNames(own);
     const initializers = initializersAmong(builder, free);
     const inputs = free.filter((name) => !initializers.has(name));
@@ -72,7 +72,7 @@ export function loopStages(
     ...collected.map((value) => value.name),
   ];
   const roots = stop === undefined ? outputs : [...outputs, stop];
-  const own = blankUnusedOutputs(sinkSelects(nodes, roots), roots);
+  const own = sinkSelects(blankUnusedOutputs(nodes, roots), roots);
   const free = new Set(freeNames(own));
   const used = (value: Value) => free.has(value.name);
   const carried = states.flatMap(({ value, next }) =>
