@@ -9,7 +9,7 @@ import * as generator from './training/generate/generate.js';
 import * as fallbacks from './training/inspect/inspect-fallbacks.js';
 import type { Trainable } from './training/source/load.js';
 
-export { container } from './container.js';
+export { type CreateOptions, container } from './container.js';
 export * from './index.js';
 export { env, InferenceSession, Tensor };
 

@@ -8,7 +8,7 @@ import type { GeneratedArtifacts, GenerateOptions } from './training/generate/ge
 import type { Fallback, FallbackOptions } from './training/inspect/inspect-fallbacks.js';
 import type { Trainable } from './training/source/load.js';
 
-export { container } from './container.js';
+export { type CreateOptions, container } from './container.js';
 export * from './index.js';
 export { env, Tensor };
 
