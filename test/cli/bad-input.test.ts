@@ -282,6 +282,11 @@ test.each([
   ['norm-clp', 'UNKNOWN_PLUGIN', /Did you mean norm-clip/],
   ['norm-clip:include=fc7.*', 'UNKNOWN_PARAMETER', /fc7\.\*/],
   ['norm-clip:max-norm=cosin(1,0,9)', 'INVALID_OPTION', /Did you mean cosine\?/],
+  [
+    'norm-clip:max-norm=cosine(1,-5,3)',
+    'INVALID_OPTION',
+    /max-norm of norm-clip at step 1 must be a number > 0, not -0\.5/,
+  ],
 ])('--plugin %s', async (plugin, code, message) => {
   const found = await train(mlp, '--plugin', plugin);
   expect(found.code).toBe(code);
@@ -295,6 +300,11 @@ test.each([
   ['--group', 'head:lr=1', /does not say which parameters/],
   ['--group', 'head:match=*,lr', /lr of head is given no value/],
   ['--schedule', 'cosin', /Did you mean cosine/],
+  [
+    '--schedule',
+    'linear(1e-3,-1e-3,4)',
+    /The learning rate at step 3 must be a number >= 0, not -0\.0005/,
+  ],
   ['--provider', 'cpuu', /Did you mean cpu/],
   ['--loss', 'mse', /--loss is for forward models/],
   ['--freeze', 'fc1.*', /--freeze is for forward models/],

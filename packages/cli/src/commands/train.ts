@@ -17,6 +17,7 @@ import { checkOutput, findCheckpoint, findModel } from '../training/output-folde
 import { pluginNames, precisions, readPlan } from '../training/plan.js';
 import { describeRun, planRun } from '../training/run-data.js';
 import { compareRecords, type RunRecord, readRecord } from '../training/run-record.js';
+import { checkSchedules } from '../training/schedules.js';
 import { runTraining } from '../training/train-run.js';
 import { type Context, type ExitCode, exitCodes } from './context.js';
 
@@ -129,6 +130,7 @@ async function trainModel(path: string, flags: TrainFlags, context: Context): Pr
     }
     const record = await resume(session, checkpoint, describeRun(flags, run), reporter);
     refuseEnded(record, flags, checkpoint);
+    checkSchedules(session, flags.epochs * run.stepsPerEpoch);
     // Whatever does not fit in it comes to light now, not after the first epoch.
     const before = run.validation && (await evaluate(session, run.validation.data, run.validation));
     reporter.start({
