@@ -42,6 +42,7 @@ export function webThreads(
 ): WebThreads {
   let note: string | undefined;
   let opened: Promise<unknown> | undefined;
+  let failure: Error | undefined;
   const create = factory.create.bind(factory) as (
     ...given: readonly unknown[]
   ) => Promise<InferenceSession>;
@@ -54,17 +55,30 @@ export function webThreads(
   async function first(given: readonly unknown[]): Promise<InferenceSession> {
     if (!mayFail()) return create(...given);
     if ((wasm.numThreads ?? 0) > 0)
-      return unlessThreadsFail(globalThis as unknown as Page, () => create(...given));
+      return unlessThreadsFail(
+        globalThis as unknown as Page,
+        () => create(...given),
+        (error) => {
+          failure = error;
+        },
+      );
     wasm.numThreads = 1;
     const { crossOriginIsolated = false } = globalThis as { crossOriginIsolated?: boolean };
     if (crossOriginIsolated) note = `ONNX Runtime is in one file with the page: ${hint}`;
     return create(...given);
   }
 
+  /** What is opened beside the first one, or after it: without threads ONNX Runtime never answers. */
+  async function other(given: readonly unknown[]): Promise<InferenceSession> {
+    await opened?.catch(() => undefined);
+    if (failure !== undefined) throw failure;
+    return create(...given);
+  }
+
   return {
     sessions: {
       create(...given: readonly unknown[]) {
-        if (opened !== undefined) return create(...given);
+        if (opened !== undefined) return other(given);
         const session = first(given);
         opened = session;
         return session;
@@ -97,13 +111,16 @@ function faultOfThread({ message, error }: Fault): string | undefined {
 async function unlessThreadsFail<Result>(
   page: Page,
   start: () => Promise<Result>,
+  note: (failure: Error) => void,
 ): Promise<Result> {
   let stop: () => void = () => undefined;
   const failed = new Promise<never>((_, reject) => {
     const listen = (event: Fault) => {
       const reason = faultOfThread(event);
       if (reason === undefined) return;
-      reject(new Error(`the threads of ONNX Runtime did not start (${reason}): ${hint}`));
+      const failure = new Error(`the threads of ONNX Runtime did not start (${reason}): ${hint}`);
+      note(failure);
+      reject(failure);
     };
     page.addEventListener('error', listen);
     stop = () => page.removeEventListener('error', listen);
