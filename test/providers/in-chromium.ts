@@ -28,7 +28,7 @@ export function inChromium(provider: 'webgpu' | 'wasm'): Runner {
   let open: Page | undefined;
   let runs = 0;
 
-  async function freshPage(): Promise<Page> {
+  async function openPage(): Promise<Page> {
     served ??= await serve({ ort, page });
     if (runs++ % runsPerBrowser === 0) {
       await browser?.close();
@@ -40,6 +40,16 @@ export function inChromium(provider: 'webgpu' | 'wasm'): Runner {
     await open.goto(`${served.url}page/index.html`);
     await open.waitForFunction('globalThis.run !== undefined');
     return open;
+  }
+
+  async function freshPage(): Promise<Page> {
+    try {
+      return await openPage();
+    } catch {
+      // A browser that no longer opens pages says nothing of the model: another one, once.
+      runs = 0;
+      return openPage();
+    }
   }
 
   return {
