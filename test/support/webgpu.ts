@@ -51,15 +51,15 @@ export interface Watch {
   alive(): number;
   /** Numbers that the runs since the last call brought to the host. */
   fetched(): number;
-  /** Makes the next run fail as a driver would. */
-  failNext(message: string): void;
+  /** Makes the next run, or one after it, fail as a driver would. */
+  failNext(message: string, runsBefore?: number): void;
 }
 
 /** Looks over the shoulder of ONNX Runtime. */
 export function watched(bound: Runtime = nodeRuntime): Watch {
   const alive = new Set<Tensor>();
   let numbers = 0;
-  let failure: string | undefined;
+  let failure: { readonly message: string; readonly in: number } | undefined;
 
   function see(tensor: Tensor): void {
     if (tensor.location !== 'gpu-buffer') {
@@ -78,11 +78,12 @@ export function watched(bound: Runtime = nodeRuntime): Watch {
     const session = await bound.InferenceSession.create(...given);
     const run = session.run.bind(session);
     session.run = async (...values: unknown[]) => {
-      if (failure !== undefined) {
-        const message = failure;
+      if (failure?.in === 0) {
+        const { message } = failure;
         failure = undefined;
         throw new Error(message);
       }
+      if (failure !== undefined) failure = { ...failure, in: failure.in - 1 };
       const results = await run(...(values as Parameters<InferenceSession['run']>));
       for (const tensor of Object.values(results)) see(tensor as Tensor);
       return results;
@@ -98,8 +99,8 @@ export function watched(bound: Runtime = nodeRuntime): Watch {
       numbers = 0;
       return seen;
     },
-    failNext(message) {
-      failure = message;
+    failNext(message, runsBefore = 0) {
+      failure = { message, in: runsBefore };
     },
   };
 }

@@ -72,13 +72,13 @@ const onHost = definePlugin({
 
 describe.skipIf(missing !== undefined)('state on the GPU', { timeout: 120_000 }, () => {
   test('stays there: only the loss and the metrics come back, and old tensors are freed', async () => {
+    // Once a second a session notes its state on the host, in case the GPU is lost: here time stands still.
+    const clock = vi.spyOn(performance, 'now').mockReturnValue(performance.now());
     const { session, alive, fetched } = await open('webgpu');
     const reference = await open('cpu');
     await session.step(batch(0));
     await reference.session.step(batch(0));
     const resident = alive();
-    // Once a second a session notes its state on the host, in case the GPU is lost: here time stands still.
-    const clock = vi.spyOn(performance, 'now').mockReturnValue(performance.now());
     // Four parameters with two moments each, and the optimizer's count.
     expect(resident).toBe(13);
     fetched();
@@ -226,6 +226,24 @@ describe.skipIf(missing !== undefined)('state on the GPU', { timeout: 120_000 },
       [session, reference.session].map((own) => own.steps([batch(2), batch(3)])),
     );
     expect(mine?.losses).toEqual(wanted?.losses);
+    await session.release();
+  });
+
+  test('is lost while it is brought to the host, which is the same', async () => {
+    const clock = vi.spyOn(performance, 'now');
+    const { session, failNext } = await open('webgpu', { executionProviders: ['webgpu', 'cpu'] });
+    await session.steps([batch(0), batch(1)]);
+    const saved = await session.checkpoint();
+    clock.mockReturnValue(performance.now() + 60_000);
+    failNext('WebGPU device lost (2): the driver went away', 1);
+    const lost = await session.step(batch(2)).catch((error: unknown) => error);
+    clock.mockRestore();
+    expect(lost).toMatchObject({
+      code: 'DEVICE_LOST',
+      remedy: expect.stringContaining('back at step 2'),
+    });
+    expect(await session.checkpoint()).toEqual(saved);
+    expect((await session.step(batch(2))).loss).toBeGreaterThan(0);
     await session.release();
   });
 

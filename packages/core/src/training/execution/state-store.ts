@@ -6,6 +6,7 @@ import type { Runtime } from '../../runtime/runtime.js';
 import { fromTensor, toTensor } from '../../runtime/tensors.js';
 import type { Transfer } from '../../runtime/transfer.js';
 import type { StateSpec } from '../../step/program.js';
+import { runtimeFailure } from './failures.js';
 
 /** Every tensor that lives from step to step, under its key in checkpoints. With a GPU they live there, and the host
  *  has copies of those that somebody asked for since they last changed. */
@@ -93,15 +94,16 @@ export function createStateStore(
         const { host, device } = places.get(key) ?? {};
         if (host === undefined || device !== undefined || !way.holds(host.type, host.dims))
           continue;
-        places.set(key, { host, device: await way.upload(host) });
+        places.set(key, { host, device: await moved('to the device', way.upload(host)) });
       }
     },
     async toHost(keys = places.keys()) {
       for (const key of [...keys]) {
         const { host, device } = places.get(key) ?? {};
         if (host !== undefined || device === undefined) continue;
-        const copy = await transfer()?.download(device);
-        places.set(key, { host: copy, device });
+        const way = transfer();
+        if (way === undefined) continue;
+        places.set(key, { host: await moved('to the host', way.download(device)), device });
       }
     },
     snapshot: () =>
@@ -118,6 +120,13 @@ export function createStateStore(
       waiting.clear();
     },
   };
+}
+
+/** @throws GradwareError that says whether the device was lost on the way */
+async function moved(where: string, copy: Promise<Tensor>): Promise<Tensor> {
+  return copy.catch((cause: unknown) => {
+    throw runtimeFailure(`ONNX Runtime brought no copy ${where}`, cause);
+  });
 }
 
 function placeOf(tensor: Tensor): Place {

@@ -64,8 +64,9 @@ export function createLifeline(parts: LifelineParts): Lifeline {
     const { step } = progress.read();
     const { provider } = device().execution;
     isLost = true;
-    await parts.abandon();
+    // Tensors first: where the sessions that made them are gone, freeing them ends the process in Node.
     store.restore(noted.tensors);
+    await parts.abandon();
     progress.write(noted.progress);
     const back = noted.progress.step;
     throw new GradwareError('DEVICE_LOST', `${provider} lost its device after step ${step}`, {

@@ -51,7 +51,9 @@ export function createSession(parts: SessionParts): TrainingSession {
       device = await parts.reopen();
     },
     abandon: async () => {
-      await Promise.allSettled([compiler.release(), evaluation.release()]);
+      // Only with the last of its sessions ONNX Runtime lets go of a lost GPU.
+      const { transfer } = device;
+      await Promise.allSettled([compiler.release(), evaluation.release(), transfer?.release()]);
     },
   });
   const onDevice = throughGuard(queue, lifeline.guard);
