@@ -104,7 +104,10 @@ export function createTraining(desk: Desk, keeper: Keeper, watch: Watch, turns: 
     await checkpointOf(run);
     const { session } = run;
     const provider = session.provider === 'webgpu' ? 'webgpu' : 'wasm';
-    const why = `the GPU was lost (${problemOf(error).message})`;
+    const why =
+      provider === 'webgpu'
+        ? 'again, after the GPU was lost'
+        : `the GPU was lost (${problemOf(error).message})`;
     desk.run = {
       ...run,
       config: { ...run.config, provider },
