@@ -197,16 +197,25 @@ const doors: readonly (readonly [door: string, open: (bytes: Uint8Array) => Prom
   ['to make artifacts of', (bytes) => generateArtifacts(bytes, { loss: 'mse' })],
 ];
 
+/** Milliseconds that this process computed: a clock would count what else the machine is doing. */
+function timer(): () => number {
+  const start = process.cpuUsage();
+  return () => {
+    const { user, system } = process.cpuUsage(start);
+    return (user + system) / 1000;
+  };
+}
+
 describe.each(doors)('a model %s', (_, open) => {
   test.each(bad)('with %s is refused within a second', async (__, bytes, problem) => {
-    const start = performance.now();
+    const taken = timer();
     const error = await open(bytes).then(
       () => undefined,
       (cause: unknown) => cause,
     );
     expect(error).toBeInstanceOf(GradwareError);
     expect(String(error)).toMatch(problem);
-    expect(performance.now() - start).toBeLessThan(1000);
+    expect(taken()).toBeLessThan(1000);
   });
 });
 
@@ -216,10 +225,10 @@ const inspectable = /reshape|op that|unknown domain|input of 2|constant of 2/;
 test.each(bad)(
   'inspection of a model with %s ends within a second',
   async (title, bytes, problem) => {
-    const start = performance.now();
+    const taken = timer();
     const inspection = inspectModel(nodeRuntime.files, bytes, {});
     if (inspectable.test(title)) await inspection;
     else await expect(inspection).rejects.toThrow(problem);
-    expect(performance.now() - start).toBeLessThan(1000);
+    expect(taken()).toBeLessThan(1000);
   },
 );
