@@ -429,3 +429,63 @@ test('what ORT would take for a gradient is refused', async () => {
   });
   await expect(made).rejects.toThrow(/take "y_grad" for a gradient/);
 });
+
+/** A classifier whose labels and explanations are made off the way to the loss. */
+function classifier(): Model {
+  const { add, weight, ints, model } = modelWriter();
+  const scores = add('Gemm', ['x', weight('w', [5, 3])], {}, 'scores');
+  add('Softmax', [scores], {}, 'probabilities');
+  add('ArgMax', [scores], { axis: 1, keepdims: 0 }, 'best');
+  ints('classes', [10, 20, 30]);
+  // What depends on the data in its shape, and what follows from the size in no simple way.
+  add('NonZero', [add('Relu', [scores])], {}, 'found');
+  add('Range', [ints('zero', [0]), 'best', ints('one', [1])], {}, 'counted');
+  const plain = model(['batch', 5], ['batch', 3], 'scores');
+  const beside = (opType: string, domain: string, inputs: readonly string[], output: string) => ({
+    ...{ name: output, opType, domain, inputs, outputs: [output], attributes: {} },
+  });
+  return {
+    ...plain,
+    // A version of ai.onnx.ml that ORT 1.19.2 does not know.
+    opsets: new Map([...plain.opsets, ['ai.onnx.ml', 99], ['acme', 7]]),
+    graph: {
+      ...plain.graph,
+      nodes: [
+        ...plain.graph.nodes,
+        beside('ArrayFeatureExtractor', 'ai.onnx.ml', ['classes', 'best'], 'label'),
+        beside('Explain', 'acme', ['scores', 'label'], 'why'),
+      ],
+      outputs: [{ name: 'label' }, ...plain.graph.outputs, { name: 'why' }, { name: 'found' }],
+    },
+  };
+}
+
+test('what neither the loss nor a wanted output needs is left out, in artifacts that ORT trains', async () => {
+  const bytes = encodeModel(classifier());
+  const artifacts = await generateArtifacts(bytes, {
+    lossInputNames: ['scores'],
+    additionalOutputNames: ['probabilities'],
+  });
+  for (const role of ['trainModel', 'evalModel'] as const) {
+    const { graph, opsets } = decode(artifacts[role]);
+    const ops = graph.nodes.map(({ opType }) => opType);
+    expect(ops).toEqual(expect.arrayContaining(['Gemm', 'Softmax']));
+    for (const op of ['ArrayFeatureExtractor', 'Explain', 'NonZero', 'ArgMax', 'Range'])
+      expect(ops).not.toContain(op);
+    expect([...opsets.keys()].sort()).toEqual(['', 'com.microsoft']);
+  }
+  const batches = sizes.map((batch) => ({ x: numbers(batch, 5), labels: labels(batch, 3) }));
+  const wanted = await byOrt(artifacts, batches);
+  const found = await byGradware(await TrainingSession.create(artifacts), batches);
+  close(found.losses, wanted.losses);
+  expect(new Set(wanted.losses).size).toBe(5);
+  close([found.evaluation], [wanted.evaluation]);
+});
+
+test.each<[string, GenerateOptions]>([
+  ['the loss', {}],
+  ['a wanted output', { lossInputNames: ['scores'], additionalOutputNames: ['label'] }],
+])('an operator that cannot run and that %s needs is refused', async (_, options) => {
+  const made = generateArtifacts(encodeModel(classifier()), options);
+  await expect(made).rejects.toThrow(/cannot run ai\.onnx\.ml\.ArrayFeatureExtractor/);
+});

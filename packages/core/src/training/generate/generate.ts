@@ -7,16 +7,18 @@ import {
   type StraightThroughOp,
 } from '../../gradients/rules/straight-through.js';
 import type { ShapeOracle } from '../../graph/infer.js';
+import { prune } from '../../graph/order.js';
 import { upgradeModel } from '../../graph/upgrade.js';
 import { crossEntropy, lossByName, output } from '../../losses/index.js';
 import type { Loss } from '../../losses/loss.js';
 import { encodeModel } from '../../onnx/encode-model.js';
-import type { Model } from '../../onnx/ir.js';
+import type { Model, Node } from '../../onnx/ir.js';
+import { subgraphs } from '../../onnx/names.js';
 import type { Runtime } from '../../runtime/runtime.js';
 import { createShapeOracle } from '../../runtime/shape-oracle.js';
 import type { Source } from '../api.js';
 import { fedInputs, predictionNames } from '../source/forward-graph.js';
-import { requireKnownOps } from '../source/known-ops.js';
+import { nodesOfSteps } from '../source/known-ops.js';
 import { readForwardModel } from '../source/load.js';
 import { evaluationExportWarnings } from '../source/trainable.js';
 import { openDimensions } from './dimensions.js';
@@ -84,12 +86,12 @@ async function artifactsOf(
   oracle: ShapeOracle,
 ): Promise<GeneratedArtifacts> {
   const { prefix = '', additionalOutputNames = [] } = options;
-  const upgraded = upgradeModel(model);
-  const { graph } = upgraded;
-  requireKnownOps(graph.nodes, file);
+  const whole = upgradeModel(model);
   const optimizer =
     options.optimizer === null ? undefined : describeOptimizer(options.optimizer ?? 'adamw');
-  const predictions = predictionNames(graph, options.lossInputNames, file);
+  const predictions = predictionNames(whole.graph, options.lossInputNames, file);
+  const upgraded = onlyNeeded(whole, [...predictions, ...additionalOutputNames], file);
+  const { graph } = upgraded;
   const { requiresGrad, frozenParams } = options;
   const straightThrough = checkStraightThrough(options.straightThrough);
   const plan = planParameters(
@@ -114,6 +116,7 @@ async function artifactsOf(
       trainable: plan.trainable,
       straightThrough,
       additionalOutputs: additionalOutputNames,
+      computed: whole.graph.nodes.flatMap((node) => node.outputs),
     },
     oracle,
   );
@@ -147,6 +150,28 @@ async function artifactsOf(
         : []),
     ],
   };
+}
+
+/** What of a model the loss and the wanted outputs need: not a classifier's labels (by ai.onnx.ml), nor boxes that are
+ *  selected by the data. Without the domains of the rest: ORT refuses versions that it does not know, used or not.
+ *  @throws GradwareError NO_LOWERING where an operator that is needed cannot run */
+function onlyNeeded(model: Model, wanted: readonly string[], file: string): Model {
+  const { graph, opsets } = model;
+  const outputs = graph.outputs.map(({ name }) => name);
+  const nodes = prune(nodesOfSteps(graph.nodes, wanted, outputs, file), wanted);
+  const domains = new Set(['', 'com.microsoft', ...domainsIn(nodes)]);
+  return {
+    ...model,
+    graph: { ...graph, nodes },
+    opsets: new Map([...opsets].filter(([domain]) => domains.has(domain))),
+  };
+}
+
+function domainsIn(nodes: readonly Node[]): readonly string[] {
+  return nodes.flatMap((node) => [
+    node.domain,
+    ...subgraphs(node).flatMap((graph) => domainsIn(graph.nodes)),
+  ]);
 }
 
 function lossOf(given: GenerateOptions['loss']): Loss {

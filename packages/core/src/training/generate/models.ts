@@ -28,6 +28,8 @@ export interface ModelsRequest {
   readonly trainable: readonly string[];
   readonly straightThrough: ReadonlySet<string> | undefined;
   readonly additionalOutputs: readonly string[];
+  /** What the model computes before it was pruned: what a misspelt name may mean. */
+  readonly computed: readonly string[];
 }
 
 export interface Models {
@@ -114,7 +116,7 @@ async function layAt(
     });
     if (laid === undefined) continue;
     sizes.push(at);
-    requireValues(laid, additionalOutputs);
+    requireValues(laid, additionalOutputs, request.computed);
     const forward = { ...laid.builder, nodes: [...laid.builder.nodes] };
     const { gradients } = differentiate(
       laid.builder,
@@ -177,10 +179,14 @@ async function layAt(
   };
 }
 
-function requireValues({ builder }: LaidForward, names: readonly string[]): void {
+function requireValues(
+  { builder }: LaidForward,
+  names: readonly string[],
+  computed: readonly string[],
+): void {
   const missing = names.find((name) => !builder.values.has(name));
   if (missing === undefined) return;
-  const made = builder.nodes.flatMap(({ outputs }) => outputs).filter((name) => name !== '');
+  const made = computed.filter((name) => name !== '');
   throw new GradwareError('INVALID_OPTION', `The model makes no value "${missing}"`, {
     where: 'additionalOutputNames',
     remedy: didYouMean(missing, made, 'Name an output of one of its nodes.'),
