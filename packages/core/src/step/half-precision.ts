@@ -1,8 +1,8 @@
 import type { GraphBuilder } from '../graph/builder.js';
 import { prune, sortNodes } from '../graph/order.js';
-import { elementTypes } from '../onnx/element-types.js';
 import type { Node } from '../onnx/ir.js';
 import { subgraphs, usedNames } from '../onnx/names.js';
+import { createHalves, type Halves, isFloat32 } from './halves.js';
 
 const words = (text: string): ReadonlySet<string> => new Set(text.trim().split(/\s+/));
 
@@ -40,104 +40,46 @@ export function halfPrecision(
   { outputs, ends, weights, imitates }: HalfPrecisionOptions,
 ): readonly Node[] {
   const result: Node[] = [];
-  /** Names under which a value is there in float16, and values that are there in float16 only. */
-  const halves = new Map<string, string>();
-  const onlyHalf = new Set<string>();
+  const halves = createHalves(builder, imitates, result);
   const inPasses = ancestors(nodes, ends);
-  const isFloat = (name: string) => builder.values.get(name)?.type === 'float32';
-
-  function cast(from: string, to: string, type: 'float16' | 'float32'): void {
-    result.push({
-      name: `${to}/Cast`,
-      opType: 'Cast',
-      domain: '',
-      inputs: [from],
-      outputs: [to],
-      attributes: { to: { type: 'int', value: elementTypes[type].code } },
-    });
-  }
-
-  function copy(from: string, to: string): void {
-    const name = `${to}/Identity`;
-    const [inputs, outputs] = [[from], [to]];
-    result.push({ name, opType: 'Identity', domain: '', inputs, outputs, attributes: {} });
-  }
-
-  function declareHalf(name: string): string {
-    const half = `${name}/float16`;
-    const { shape } = builder.value(name);
-    builder.declare({ name: half, type: imitates ? 'float32' : 'float16', shape });
-    halves.set(name, half);
-    return half;
-  }
-
-  function round(from: string, to: string): void {
-    const { shape } = builder.value(to);
-    const { name } = builder.declare({ name: `${to}/rounded`, type: 'float16', shape });
-    cast(from, name, 'float16');
-    cast(name, to, 'float32');
-  }
-
-  function inHalf(name: string): string {
-    const known = halves.get(name);
-    if (known !== undefined || !isFloat(name)) return known ?? name;
-    const half = declareHalf(name);
-    if (imitates) round(name, half);
-    else cast(name, half, 'float16');
-    return half;
-  }
-
-  function inFull(name: string): void {
-    if (!onlyHalf.delete(name)) return;
-    const half = halves.get(name) as string;
-    if (imitates) copy(half, name);
-    else cast(half, name, 'float32');
-  }
-
-  /** Whether float16 holds this as well: a value that is there already, a weight, a number that it can tell. */
-  function isAtHome(name: string): boolean {
-    if (halves.has(name) || weights.has(name) || !isFloat(name)) return true;
-    const known = builder.initializers.get(name);
-    if (known === undefined) return false;
-    return (known.data as Float32Array).every(
-      (value) => value === 0 || (Math.abs(value) >= smallest && Math.abs(value) <= largest),
-    );
-  }
-
-  function goesHalf(node: Node): boolean {
-    if (node.domain !== '' || !inPasses.has(node) || subgraphs(node).length > 0) return false;
-    const floats = node.inputs.filter((name) => name !== '' && isFloat(name));
-    if (multiplies.has(node.opType)) return floats.length > 0;
-    return (
-      follows.has(node.opType) &&
-      floats.some((name) => halves.has(name) && !weights.has(name)) &&
-      floats.every(isAtHome)
-    );
-  }
-
   for (const node of sortNodes(nodes)) {
-    if (!goesHalf(node)) {
-      for (const name of usedNames(node)) inFull(name);
+    if (inPasses.has(node) && goesHalf(node, { builder, halves, weights })) halves.emit(node);
+    else {
+      for (const name of usedNames(node)) halves.inFull(name);
       result.push(node);
-      continue;
     }
-    const inputs = node.inputs.map((name) => (name === '' ? '' : inHalf(name)));
-    const made = node.outputs.map((name) => {
-      if (name === '' || !isFloat(name)) return name;
-      onlyHalf.add(name);
-      const half = declareHalf(name);
-      return imitates
-        ? builder.declare({ ...builder.value(name), name: `${name}/exact` }).name
-        : half;
-    });
-    result.push({ ...node, inputs, outputs: made });
-    if (imitates)
-      node.outputs.forEach((name, i) => {
-        if (made[i] !== name) round(made[i] as string, halves.get(name) as string);
-      });
   }
-  for (const name of outputs) inFull(name);
+  for (const name of outputs) halves.inFull(name);
   return prune(result, outputs);
+}
+
+interface Surroundings {
+  readonly builder: GraphBuilder;
+  readonly halves: Pick<Halves, 'has'>;
+  readonly weights: ReadonlySet<string>;
+}
+
+/** Whether a node is safe in float16, and gains by it. */
+function goesHalf(node: Node, around: Surroundings): boolean {
+  const { builder, halves, weights } = around;
+  if (node.domain !== '' || subgraphs(node).length > 0) return false;
+  const floats = node.inputs.filter((name) => name !== '' && isFloat32(builder, name));
+  if (multiplies.has(node.opType)) return floats.length > 0;
+  return (
+    follows.has(node.opType) &&
+    floats.some((name) => halves.has(name) && !weights.has(name)) &&
+    floats.every((name) => isAtHome(name, around))
+  );
+}
+
+/** Whether float16 holds this as well: a value that is there already, a weight, a number that it can tell. */
+function isAtHome(name: string, { builder, halves, weights }: Surroundings): boolean {
+  if (halves.has(name) || weights.has(name)) return true;
+  const known = builder.initializers.get(name);
+  if (known === undefined) return false;
+  return (known.data as Float32Array).every(
+    (value) => value === 0 || (Math.abs(value) >= smallest && Math.abs(value) <= largest),
+  );
 }
 
 /** The nodes that some values are computed from. */

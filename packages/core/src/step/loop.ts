@@ -20,6 +20,11 @@ export interface LoopParts {
   readonly feeding: 'batches' | 'rows';
 }
 
+const turn = 'gradware/turn';
+const start = 'gradware/start';
+const goOn = 'gradware/go_on';
+const ownRows = 'gradware/own_rows';
+
 function node(
   opType: string,
   inputs: readonly string[],
@@ -29,108 +34,123 @@ function node(
   return { name: output, opType, domain: '', inputs, outputs: [output], attributes };
 }
 
-function info(name: string, { type }: Value, shape: ValueInfo['shape']): ValueInfo {
+function info(name: string, { type, shape: own }: Value, shape: ValueInfo['shape'] = own) {
   return { name, type, shape };
+}
+
+interface FeedingForm {
+  /** What the graph is given. */
+  inputs(values: readonly Value[]): readonly ValueInfo[];
+  /** How a turn takes its own from that. */
+  fetches(values: readonly Value[]): readonly Node[];
+}
+
+const feedingForms: Readonly<Record<LoopParts['feeding'], FeedingForm>> = {
+  batches: {
+    inputs: (values) =>
+      values.map((value) => info(names.stacked(value.name), value, ['K', ...value.shape])),
+    fetches: (values) => values.map(fromStack),
+  },
+  rows: {
+    inputs: (values) => [
+      { name: names.rows, type: 'int32', shape: ['K', values[0]?.shape[0] ?? 0] },
+      ...values.map((value) =>
+        info(names.dataset(value.name), value, [`N ${value.name}`, ...value.shape.slice(1)]),
+      ),
+    ],
+    fetches: (values) => [
+      node('Gather', [names.rows, turn], ownRows),
+      ...values.map(({ name }) => node('Gather', [names.dataset(name), ownRows], name)),
+    ],
+  },
+};
+
+function fromStack({ name }: Value): Node {
+  return node('Gather', [names.stacked(name), turn], name);
 }
 
 /** Wraps the nodes of one step in a Loop: state is carried, inputs of all steps come stacked (or as a data set
  *  and row numbers), loss and metrics are collected. The number of steps is an input. */
 export function loopGraph(parts: LoopParts): Graph {
   const { carried, collected, inputs, scalars, fixed, feeding } = parts;
-  const turn = 'gradware/turn';
-  const pick = (value: Value, source: string) => node('Gather', [source, turn], value.name);
-  const fetches =
-    feeding === 'batches'
-      ? inputs.map((value) => pick(value, names.stacked(value.name)))
-      : [
-          node('Gather', [names.rows, turn], 'gradware/own_rows'),
-          ...inputs.map((value) =>
-            node('Gather', [names.dataset(value.name), 'gradware/own_rows'], value.name),
-          ),
-        ];
-  const inner = [...fetches, ...scalars.map((value) => pick(value, names.stacked(value.name)))];
-
-  // The body must make each of its outputs itself, and each once.
-  const made = new Set(parts.nodes.flatMap((own) => own.outputs));
-  const taken = new Set<string>();
-  const copies: Node[] = [];
-  const output = (name: string, as: string): string => {
-    if (made.has(name) && !taken.has(name)) {
-      taken.add(name);
-      return name;
-    }
-    copies.push(node('Identity', [name], as));
-    return as;
-  };
-  const goOn =
-    parts.stop === undefined
-      ? node('Identity', ['gradware/go_on'], 'gradware/go_on_next')
-      : node('Not', [parts.stop], 'gradware/go_on_next');
-  const next = carried.map(({ value, next: name }) => output(name, `${value.name}/next`));
-  const rows = collected.map((value) => output(value.name, `${value.name}/turn`));
-  const body: Graph = {
-    name: 'step',
-    nodes: [...inner, ...parts.nodes, goOn, ...copies],
-    inputs: [
-      { name: turn, type: 'int64', shape: [] },
-      { name: 'gradware/go_on', type: 'bool', shape: [] },
-      ...carried.map(({ value }) => info(value.name, value, value.shape)),
-    ],
-    outputs: [
-      { name: 'gradware/go_on_next', type: 'bool', shape: [] },
-      ...next.map((name, i) =>
-        info(
-          name,
-          (carried[i] as { value: Value }).value,
-          (carried[i] as { value: Value }).value.shape,
-        ),
-      ),
-      ...rows.map((name, i) => info(name, collected[i] as Value, (collected[i] as Value).shape)),
-    ],
-    initializers: parts.initializers,
-    valueInfo: new Map(),
-  };
   const loop: Node = {
     name: 'steps',
     opType: 'Loop',
     domain: '',
-    inputs: [
-      names.trips,
-      'gradware/start',
-      ...carried.map(({ value }) => names.initial(value.name)),
-    ],
+    inputs: [names.trips, start, ...carried.map(({ value }) => names.initial(value.name))],
     outputs: [
       ...carried.map(({ value }) => names.final(value.name)),
       ...collected.map((value) => names.collected(value.name)),
     ],
-    attributes: { body: { type: 'graph', value: body } },
+    attributes: { body: { type: 'graph', value: bodyOf(parts) } },
   };
-  const feeds =
-    feeding === 'batches'
-      ? inputs.map((value) => info(names.stacked(value.name), value, ['K', ...value.shape]))
-      : [
-          { name: names.rows, type: 'int32' as const, shape: ['K', inputs[0]?.shape[0] ?? 0] },
-          ...inputs.map((value) =>
-            info(names.dataset(value.name), value, [`N ${value.name}`, ...value.shape.slice(1)]),
-          ),
-        ];
   return {
     name: 'gradware steps',
     nodes: [loop],
     inputs: [
       { name: names.trips, type: 'int64', shape: [] },
-      ...feeds,
+      ...feedingForms[feeding].inputs(inputs),
       ...scalars.map((value) => info(names.stacked(value.name), value, ['K'])),
-      ...fixed.map((value) => info(value.name, value, value.shape)),
-      ...carried.map(({ value }) => info(names.initial(value.name), value, value.shape)),
+      ...fixed.map((value) => info(value.name, value)),
+      ...carried.map(({ value }) => info(names.initial(value.name), value)),
     ],
     outputs: [
-      ...carried.map(({ value }) => info(names.final(value.name), value, value.shape)),
+      ...carried.map(({ value }) => info(names.final(value.name), value)),
       ...collected.map((value) =>
         info(names.collected(value.name), value, ['K done', ...value.shape]),
       ),
     ],
-    initializers: new Map([['gradware/start', tensorOf('bool', [1], [])]]),
+    initializers: new Map([[start, tensorOf('bool', [1], [])]]),
     valueInfo: new Map(),
   };
+}
+
+/** One turn of the Loop. */
+function bodyOf(parts: LoopParts): Graph {
+  const { carried, collected, inputs, scalars, stop, feeding } = parts;
+  const goesOn =
+    stop === undefined
+      ? node('Identity', [goOn], `${goOn}_next`)
+      : node('Not', [stop], `${goOn}_next`);
+  const { outputs, copies } = distinctOutputs(parts.nodes, [
+    ...carried.map(({ value, next }) => ({ name: next, type: value, spare: `${value.name}/next` })),
+    ...collected.map((value) => ({ name: value.name, type: value, spare: `${value.name}/turn` })),
+  ]);
+  return {
+    name: 'step',
+    nodes: [
+      ...feedingForms[feeding].fetches(inputs),
+      ...scalars.map(fromStack),
+      ...parts.nodes,
+      goesOn,
+      ...copies,
+    ],
+    inputs: [
+      { name: turn, type: 'int64', shape: [] },
+      { name: goOn, type: 'bool', shape: [] },
+      ...carried.map(({ value }) => info(value.name, value)),
+    ],
+    outputs: [{ name: `${goOn}_next`, type: 'bool', shape: [] }, ...outputs],
+    initializers: parts.initializers,
+    valueInfo: new Map(),
+  };
+}
+
+interface WantedOutput {
+  readonly name: string;
+  readonly type: Value;
+  /** Its name where it has to be a copy. */
+  readonly spare: string;
+}
+
+/** The body of a Loop must make each of its outputs itself, and each once: what it does not is copied. */
+function distinctOutputs(nodes: readonly Node[], wanted: readonly WantedOutput[]) {
+  const free = new Set(nodes.flatMap((own) => own.outputs));
+  const copies: Node[] = [];
+  const outputs = wanted.map(({ name, type, spare }): ValueInfo => {
+    if (free.delete(name)) return info(name, type);
+    copies.push(node('Identity', [name], spare));
+    return info(spare, type);
+  });
+  return { outputs, copies };
 }
