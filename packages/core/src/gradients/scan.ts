@@ -1,5 +1,4 @@
 import type { GraphBuilder } from '../graph/builder.js';
-import { renameNode } from '../graph/inline.js';
 import { prune, sortNodes } from '../graph/order.js';
 import {
   emitScan,
@@ -8,15 +7,17 @@ import {
   type KnownScan,
   knownScan,
   rowType,
+  type Scanned,
+  type ScanParts,
   type ScanSequence,
   type ScanState,
-  stepsOf,
 } from '../graph/scan.js';
 import { elementCount, type Value } from '../graph/value.js';
 import type { Node } from '../onnx/ir.js';
-import { capturedNames, usedNames } from '../onnx/names.js';
+import { capturedNames } from '../onnx/names.js';
 import { type Product, productOf } from './merge-products.js';
 import { activeValues, isFloat, propagate, type StraightThrough } from './propagate.js';
+import { createRows, type Rows, takeRows } from './scan-rows.js';
 
 /** Gradients of Scans, and what they need of the forward Scans. */
 export interface ScanGradients {
@@ -50,47 +51,7 @@ export function createScanGradients(
   };
 }
 
-/** The values of the body of a Scan, as sequences of all steps. */
-interface Rows {
-  /** Undefined for what the body takes from outside. */
-  of(name: string): Value | undefined;
-  /** Those that the Scan does not put out yet. */
-  readonly added: ReadonlyMap<string, Value>;
-}
-
-function createRows(builder: GraphBuilder, node: Node, { body, stateCount }: KnownScan): Rows {
-  const known = new Map<string, Value>();
-  body.inputs.slice(stateCount).forEach(({ name }, i) => {
-    known.set(name, builder.value(node.inputs[stateCount + i] ?? ''));
-  });
-  body.outputs.slice(stateCount).forEach(({ name }, i) => {
-    const row = builder.value(node.outputs[stateCount + i] ?? '');
-    const maker = builder.producer(name);
-    known.set(name, row);
-    if (maker?.opType === 'Identity') known.set(maker.inputs[0] ?? '', row);
-  });
-  const inside = new Set([
-    ...body.inputs.map(({ name }) => name),
-    ...body.nodes.flatMap(({ outputs }) => outputs),
-  ]);
-  const added = new Map<string, Value>();
-  return {
-    added,
-    of(name) {
-      const row = known.get(name);
-      if (row !== undefined || !inside.has(name)) return row;
-      const { type, shape } = builder.value(name);
-      const made = formalOf(builder, `${name}/rows`, {
-        type,
-        shape: [stepsOf(builder, node), ...shape],
-      });
-      known.set(name, made);
-      added.set(name, made);
-      return made;
-    },
-  };
-}
-
+/** The gradient of one Scan. */
 interface Request {
   readonly builder: GraphBuilder;
   readonly node: Node;
@@ -102,114 +63,162 @@ interface Request {
 }
 
 function scanGradient(request: Request): ReadonlyMap<string, Value> {
-  const { builder, node, scan, dys, active, straightThrough, rows } = request;
-  const { body, stateCount } = scan;
-  const { op } = builder;
+  const { builder, rows } = request;
   const mark = builder.nodes.length;
-  const typed = (name: string) => builder.value(name);
+  const incoming = incomingGradients(request);
+  const { carried, moving, totals, products } = outgoingGradients(request, incoming);
 
-  // What comes from later steps, and from the outputs of this one.
+  // What products are made of is there as rows of the forward Scan, or put out by the backward one.
+  const outside = ({ name }: Value) => rows.of(name);
+  const operands = products.flatMap(({ product: { a, b } }) => [a, b]);
+  const emitted = operands.filter((value) => outside(value) === undefined);
+  const states = [...carried, ...totals];
+  const made = emitBackward(request, mark, {
+    states: states.map(({ state }) => state),
+    sequences: incoming.sequences,
+    rows: [...moving.map(({ gradient }) => gradient), ...emitted],
+  });
+  const rowOf = (value: Value) =>
+    outside(value) ?? (made.rows[moving.length + emitted.indexOf(value)] as Value);
+  const stateOf = (entry: SummedGradient) => made.states[states.indexOf(entry)] as Value;
+
+  return addUp(builder, [
+    ...carried.map((entry) => [entry.input, stateOf(entry)] as const),
+    ...moving.map(({ input }, k) => [input, made.rows[k] as Value] as const),
+    ...totals.map((entry) => [entry.input, stateOf(entry)] as const),
+    ...products.map(
+      ({ input, product }) => [input, productOfAll(builder, product, rowOf)] as const,
+    ),
+  ]);
+}
+
+/** The gradients that a step backward is given. */
+interface Incoming {
+  /** Of the states that it left behind, from the step after it: what they are called in the body, and their places. */
+  readonly carried: readonly {
+    readonly name: string;
+    readonly i: number;
+    readonly formal: Value;
+  }[];
+  /** Of the rows that it put out. */
+  readonly sequences: readonly ScanSequence[];
+  /** Both, by the values of the body whose gradients they are. */
+  readonly contributions: ReadonlyMap<string, readonly Value[]>;
+}
+
+function incomingGradients({ builder, scan: { body, stateCount }, dys }: Request): Incoming {
   const contributions = new Map<string, readonly Value[]>();
   const arrive = (name: string, formal: Value) =>
     contributions.set(name, [...(contributions.get(name) ?? []), formal]);
-  const sequences: ScanSequence[] = [];
   const carried = body.inputs.slice(0, stateCount).flatMap(({ name }, i) => {
-    if (!isFloat(typed(name))) return [];
-    const formal = formalOf(builder, `${name}_grad`, typed(name));
+    const state = builder.value(name);
+    if (!isFloat(state)) return [];
+    const formal = formalOf(builder, `${name}_grad`, state);
     arrive(body.outputs[i]?.name ?? '', formal);
     return [{ name, i, formal }];
   });
-  body.outputs.slice(stateCount).forEach(({ name }, k) => {
-    const dy = dys[stateCount + k];
-    if (dy === undefined) return;
-    const formal = formalOf(builder, `${name}_grad`, rowType(dy));
-    sequences.push({ value: dy, formal });
+  const sequences = body.outputs.slice(stateCount).flatMap(({ name }, k): ScanSequence[] => {
+    const value = dys[stateCount + k];
+    if (value === undefined) return [];
+    const formal = formalOf(builder, `${name}_grad`, rowType(value));
     arrive(name, formal);
+    return [{ value, formal }];
   });
+  return { carried, sequences, contributions };
+}
 
+/** A state of the backward Scan; one without a beginning begins with zeros. */
+type BackwardState = Omit<ScanState, 'initial'> & { readonly initial: Value | undefined };
+
+/** A gradient that goes from step to step. */
+interface SummedGradient {
+  /** The value outside whose gradient it is, after the last step backward. */
+  readonly input: string;
+  readonly state: BackwardState;
+}
+
+/** The gradients that a step backward makes, by the values outside that they belong to. */
+interface Outgoing {
+  /** Of the states that it began with. */
+  readonly carried: readonly SummedGradient[];
+  /** Of its rows of the sequences. */
+  readonly moving: readonly { readonly input: string; readonly gradient: Value }[];
+  /** Of what all steps share, added up step by step. */
+  readonly totals: readonly SummedGradient[];
+  /** Of the same: a product of what one step has is summed over all steps by one product of what all steps have. */
+  readonly products: readonly { readonly input: string; readonly product: Product }[];
+}
+
+function outgoingGradients(request: Request, incoming: Incoming): Outgoing {
+  const { builder, node, scan, dys, active, straightThrough } = request;
+  const { body, stateCount } = scan;
+  const { op } = builder;
   const sorted = sortNodes(body.nodes);
   const elements = body.inputs.slice(stateCount).flatMap(({ name }, i) => {
     const input = node.inputs[stateCount + i] ?? '';
     return active.has(input) ? [{ name, input }] : [];
   });
   const captured = [...capturedNames(body)].filter((name) => active.has(name));
-  const starts = [...carried, ...elements].map(({ name }) => name);
+  const starts = [...incoming.carried, ...elements].map(({ name }) => name);
   const inner = propagate({
     builder,
     sorted,
     active: activeValues(builder, sorted, [...starts, ...captured], straightThrough),
     straightThrough,
-    contributions,
+    contributions: incoming.contributions,
   });
 
-  const states: (Omit<ScanState, 'initial'> & { readonly initial: Value | undefined })[] =
-    carried.map(({ name, i, formal }) => ({
-      initial: dys[i],
-      formal,
-      next: inner.gradientOf(name) ?? op.zeros(formal),
-    }));
+  const carried = incoming.carried.map(({ name, i, formal }) => ({
+    input: node.inputs[i] ?? '',
+    state: { initial: dys[i], formal, next: inner.gradientOf(name) ?? op.zeros(formal) },
+  }));
   const moving = elements.flatMap(({ name, input }) => {
     const gradient = inner.gradientOf(name);
     return gradient === undefined ? [] : [{ input, gradient }];
   });
-  // A product of what one step has is summed over all steps by one product of what all steps have.
-  const shared = captured.map((name) => {
-    const parts = inner.contributions.get(name) ?? [];
-    const products = parts.map((part) => productOf(builder, part));
-    const rest = parts.filter((_, k) => products[k] === undefined);
-    return { name, products: products.filter((product) => product !== undefined), rest };
-  });
-  const totals = shared.flatMap(({ name, rest }) => {
+  const parts = captured.flatMap((input) =>
+    (inner.contributions.get(input) ?? []).map((part) => ({
+      input,
+      part,
+      product: productOf(builder, part),
+    })),
+  );
+  const totals = captured.flatMap((input): SummedGradient[] => {
+    const rest = parts.filter((one) => one.input === input && one.product === undefined);
     if (rest.length === 0) return [];
-    const formal = formalOf(builder, `${name}_total`, typed(name));
-    states.push({ initial: undefined, formal, next: op.Sum(formal, ...rest) });
-    return [{ name, at: states.length - 1 }];
+    const formal = formalOf(builder, `${input}_total`, builder.value(input));
+    const next = op.Sum(formal, ...rest.map(({ part }) => part));
+    return [{ input, state: { initial: undefined, formal, next } }];
   });
+  const products = parts.flatMap(({ input, product }) =>
+    product === undefined ? [] : [{ input, product }],
+  );
+  return { carried, moving, totals, products };
+}
 
-  const operands = shared.flatMap(({ products }) => products.flatMap(({ a, b }) => [a, b]));
-  const outside = (value: Value) => rows.of(value.name);
-  const emitted = operands.filter((value) => outside(value) === undefined);
-  const results = [...moving.map(({ gradient }) => gradient), ...emitted];
-  const wanted = [...states.map(({ next }) => next), ...results].map(({ name }) => name);
-  const { nodes, taken } = takeRows(builder, prune(builder.takeSince(mark), wanted), rows);
-  const made = emitScan(builder, {
+interface BackwardParts extends Pick<ScanParts, 'sequences' | 'rows'> {
+  readonly states: readonly BackwardState[];
+}
+
+/** Emits the Scan that goes the other way, of the nodes emitted since `mark`. */
+function emitBackward(
+  { builder, scan, rows: forward }: Request,
+  mark: number,
+  { states, sequences, rows }: BackwardParts,
+): Scanned {
+  const wanted = [...states.map(({ next }) => next), ...rows].map(({ name }) => name);
+  const { nodes, taken } = takeRows(builder, prune(builder.takeSince(mark), wanted), forward);
+  return emitScan(builder, {
     name: builder.fresh('Scan'),
     nodes,
     states: states.map((state) => ({
       ...state,
-      initial: state.initial ?? op.zeros(state.formal),
+      initial: state.initial ?? builder.op.zeros(state.formal),
     })),
     sequences: [...sequences, ...taken],
-    rows: results,
+    rows,
     backward: !scan.backward,
   });
-
-  const gradients: (readonly [string, Value])[] = [
-    ...carried.map(({ i }, k) => [node.inputs[i] ?? '', made.states[k] as Value] as const),
-    ...moving.map(({ input }, k) => [input, made.rows[k] as Value] as const),
-    ...totals.map(({ name, at }) => [name, made.states[at] as Value] as const),
-  ];
-  const rowOf = (value: Value) =>
-    outside(value) ?? (made.rows[moving.length + emitted.indexOf(value)] as Value);
-  for (const { name, products } of shared)
-    for (const product of products) gradients.push([name, productOfAll(builder, product, rowOf)]);
-  return addUp(builder, gradients);
-}
-
-/** Nodes of the backward step with what they take from the forward one under names of their own. */
-function takeRows(builder: GraphBuilder, nodes: readonly Node[], rows: Rows) {
-  const made = new Set(nodes.flatMap(({ outputs }) => outputs));
-  const names = new Map<string, string>();
-  const taken: ScanSequence[] = [];
-  for (const name of new Set(nodes.flatMap(usedNames))) {
-    const value = made.has(name) ? undefined : rows.of(name);
-    if (value === undefined) continue;
-    const formal = formalOf(builder, `${name}/saved`, rowType(value));
-    names.set(name, formal.name);
-    taken.push({ value, formal });
-  }
-  const renamed = nodes.map((node) => renameNode(node, (name) => names.get(name) ?? name));
-  return { nodes: renamed, taken };
 }
 
 /** Σ AₜᵀBₜ as one product. */
