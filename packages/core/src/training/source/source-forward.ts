@@ -1,23 +1,20 @@
 import { GradwareError } from '../../errors.js';
 import { differentiate } from '../../gradients/differentiate.js';
 import type { ShapeOracle } from '../../graph/infer.js';
-import { irVersion, opset } from '../../graph/opset.js';
-import { sortNodes } from '../../graph/order.js';
 import { upgradeModel } from '../../graph/upgrade.js';
 import { elementCount, type Value } from '../../graph/value.js';
 import type { Loss } from '../../losses/loss.js';
-import type { Model, TensorData, ValueInfo } from '../../onnx/ir.js';
+import type { Graph, Model, TensorData, ValueInfo } from '../../onnx/ir.js';
 import { didYouMean } from '../../options/nearest.js';
 import { type BatchNormMode, trainingForm } from './batch-norm.js';
-import { besideSteps, withBeside } from './beside-steps.js';
 import { layExample } from './example.js';
 import { extractModel } from './extract.js';
+import { forwardEvaluation } from './forward-evaluation.js';
 import {
   appendLoss,
   evaluationMode,
   type ForwardParts,
   fedInputs,
-  layForward,
   predictionNames,
   refuseNothingToTrain,
   type TypedForward,
@@ -26,8 +23,7 @@ import {
 import { shortest } from './graph-form.js';
 import { nodesOfSteps } from './known-ops.js';
 import { lossWarnings } from './loss-warnings.js';
-import { loweredEvaluation, lowersEvaluation } from './lowered-evaluation.js';
-import type { EvaluationModel, ModelSource } from './source.js';
+import type { ModelSource } from './source.js';
 import {
   chooseParameters,
   evaluationExportWarnings,
@@ -53,18 +49,120 @@ export async function forwardSource(
   given: ForwardModel,
   oracle: ShapeOracle,
 ): Promise<ModelSource> {
-  const { file, loss } = given;
-  const original = given.model.graph;
-  const { graph: upgraded, opsets } = upgradeModel(given.model);
-  const { graph: whole, statistics } = trainingForm(upgraded, given.batchNorm);
-  const fedByUser = fedInputs(whole);
-  const predictions = predictionNames(whole, given.lossInputNames, file);
+  const { model, loss, file, straightThrough } = given;
   const extra = given.additionalOutputNames ?? [];
-  const allOutputs = original.outputs.map(({ name }) => name);
-  const needed = [...predictions, ...extra, ...statistics.values()];
-  const graph = { ...whole, nodes: nodesOfSteps(whole.nodes, needed, allOutputs, file) };
+  const { graph: upgraded, opsets } = upgradeModel(model);
+  const { graph, statistics, predictions } = stepGraph(upgraded, given, extra);
+  const { parameters, trainable, running } = chooseWeights(graph, predictions, statistics, given);
+  const isTrainable = new Set(trainable);
+  const frozen = [...parameters.keys()].filter(
+    (name) => !isTrainable.has(name) && !running.includes(name),
+  );
+  const isFrozen = new Set(frozen);
+  const parts: ForwardParts = { loss, predictions, parameters, trainable: isTrainable, file };
+
   const inSteps = new Set(graph.nodes.flatMap((node) => node.outputs));
-  const { requiresGrad, frozenParams, straightThrough } = given;
+  const { outputNames, evaluation } = await forwardEvaluation(
+    { model, graph: evaluationMode(upgraded), opsets, inSteps, parts },
+    oracle,
+  );
+  const type = (values: readonly Value[]) => typeForward(graph, parts, values, oracle);
+  const lay = async (typed: TypedForward, { longestUnrolled } = shortest) => {
+    const laid = await appendLoss(typed, parts, oracle);
+    return {
+      ...laid,
+      ...differentiate(laid.builder, laid.loss, trainable, straightThrough, longestUnrolled),
+    };
+  };
+  const example = await layExample(
+    { graph, ...parts, type, lay: (typed: TypedForward) => lay(typed) },
+    oracle,
+  );
+  const targets = example.targets.map(
+    ({ name, type, shape }): ValueInfo => ({ name, type, shape: shape.map(() => null) }),
+  );
+  const inputs = [...fedInputs(graph), ...targets];
+  const known = new Set([...example.values, ...inSteps]);
+  for (const name of extra) requireValue(known, name, file);
+
+  return {
+    kind: 'forward',
+    file,
+    inputs,
+    targets: targets.map(({ name }) => name),
+    outputNames: [example.loss, ...extra],
+    evalInputs: inputs,
+    evalOutputs: [example.loss, ...outputNames],
+    parameters,
+    trainable,
+    frozen,
+    statistics: running,
+    optimizer: undefined,
+    optimizerState: undefined,
+    nominal: false,
+    defaultLearningRate: undefined,
+    warnings: [
+      ...evaluationExportWarnings(model.graph, given.batchNorm),
+      ...lossWarnings(loss.name, model.graph, predictions),
+    ],
+    async build(values, form) {
+      const laid = await lay(await type(values), form);
+      const { builder, seed, gradients } = laid;
+      return {
+        builder,
+        inputs: laid.inputs,
+        trainable: trainable.map((name) => ({
+          parameter: builder.value(name),
+          gradient: gradients.get(name) as Value,
+        })),
+        frozen: laid.weights.filter(({ name }) => isFrozen.has(name)),
+        statistics: running.map((name) => ({
+          value: builder.value(name),
+          next: builder.value(statistics.get(name) ?? name),
+        })),
+        loss: laid.loss,
+        outputs: extra.map((name) => builder.value(name)),
+        seed,
+      };
+    },
+    evaluation,
+    evaluationIsDynamic: () => false,
+    exported: (values, outputs) =>
+      extractModel(
+        { ...model, graph: evaluationMode(model.graph) },
+        outputs ?? model.graph.outputs.map(({ name }) => name),
+        values,
+      ),
+  };
+}
+
+/** What a model computes in steps, before the loss.
+ *  @param extra values that steps shall return beside the loss */
+function stepGraph(upgraded: Graph, given: ForwardModel, extra: readonly string[]) {
+  const { file } = given;
+  const { graph, statistics } = trainingForm(upgraded, given.batchNorm);
+  const predictions = predictionNames(graph, given.lossInputNames, file);
+  const needed = [...predictions, ...extra, ...statistics.values()];
+  const outputs = graph.outputs.map(({ name }) => name);
+  const nodes = nodesOfSteps(graph.nodes, needed, outputs, file);
+  return { graph: { ...graph, nodes }, statistics, predictions };
+}
+
+interface Weights {
+  /** What is fed beside the data: all that trains, follows the batches, or could be exchanged. */
+  readonly parameters: ReadonlyMap<string, TensorData>;
+  readonly trainable: readonly string[];
+  /** Running statistics. */
+  readonly running: readonly string[];
+}
+
+/** @throws GradwareError where nothing trains, or a pattern fits no parameter */
+function chooseWeights(
+  graph: Graph,
+  predictions: readonly string[],
+  statistics: ReadonlyMap<string, string>,
+  { requiresGrad, frozenParams, straightThrough, file }: ForwardModel,
+): Weights {
   const choices = chooseParameters(graph, predictions, requiresGrad, frozenParams, straightThrough);
   const trainable = choices.filter(({ trains }) => trains).map(({ name }) => name);
   if (trainable.length === 0) refuseNothingToTrain(choices, file);
@@ -79,118 +177,7 @@ export async function forwardSource(
     const tensor = graph.initializers.get(name);
     if (tensor !== undefined) parameters.set(name, tensor);
   }
-  const isTrainable = new Set(trainable);
-  const running = choices.filter(follows).map(({ name }) => name);
-  const isFrozen = (name: string) => !isTrainable.has(name) && !running.includes(name);
-
-  const parts: ForwardParts = { loss, predictions, parameters, trainable: isTrainable, file };
-
-  const training = graph;
-  const inference = evaluationMode(upgraded);
-  const evaluation = {
-    ...inference,
-    nodes: inference.nodes.filter((node) => node.outputs.some((name) => inSteps.has(name))),
-  };
-  const beside = await besideSteps({ graph: inference, opsets }, inSteps, parameters, oracle);
-  const outputNames = allOutputs.filter((name) => !beside.refused.includes(name));
-  const type = (values: readonly Value[]) => typeForward(training, parts, values, oracle);
-  const layWhole = async (typed: TypedForward, { longestUnrolled } = shortest) => {
-    const laid = await appendLoss(typed, parts, oracle);
-    const backward = differentiate(
-      laid.builder,
-      laid.loss,
-      trainable,
-      straightThrough,
-      longestUnrolled,
-    );
-    return { ...laid, ...backward };
-  };
-  const example = await layExample(
-    { graph: training, ...parts, type, lay: (typed: TypedForward) => layWhole(typed) },
-    oracle,
-  );
-  const targets = example.targets.map(
-    ({ name, type, shape }): ValueInfo => ({ name, type, shape: shape.map(() => null) }),
-  );
-  const inputs = [...fedByUser, ...targets];
-  const known = new Set([...example.values, ...inSteps]);
-  for (const name of extra) requireValue(known, name, file);
-
-  return {
-    kind: 'forward',
-    file,
-    inputs,
-    targets: targets.map(({ name }) => name),
-    outputNames: [example.loss, ...extra],
-    evalInputs: inputs,
-    evalOutputs: [example.loss, ...outputNames],
-    parameters,
-    trainable,
-    frozen: [...parameters.keys()].filter(isFrozen),
-    statistics: running,
-    optimizer: undefined,
-    optimizerState: undefined,
-    nominal: false,
-    defaultLearningRate: undefined,
-    warnings: [
-      ...evaluationExportWarnings(original, given.batchNorm),
-      ...lossWarnings(loss.name, original, predictions),
-    ],
-    async build(values, form) {
-      const laid = await layWhole(await type(values), form);
-      const { builder, seed, gradients } = laid;
-      return {
-        builder,
-        inputs: laid.inputs,
-        trainable: trainable.map((name) => ({
-          parameter: builder.value(name),
-          gradient: gradients.get(name) as Value,
-        })),
-        frozen: laid.weights.filter(({ name }) => isFrozen(name)),
-        statistics: running.map((name) => ({
-          value: builder.value(name),
-          next: builder.value(statistics.get(name) ?? name),
-        })),
-        loss: laid.loss,
-        outputs: extra.map((name) => builder.value(name)),
-        seed,
-      };
-    },
-    async evaluation(values, provider): Promise<EvaluationModel> {
-      const laid = await layForward(evaluation, parts, values, oracle);
-      const { builder } = laid;
-      const outputs = [laid.loss.name, ...outputNames];
-      const laidOutputs = outputs.filter((name) => !beside.outputs.includes(name));
-      const fed = [...laid.inputs, ...laid.weights];
-      const names = laid.inputs.map(({ name }) => name);
-      if (lowersEvaluation(provider)) {
-        const roots = [...new Set([...laidOutputs, ...beside.taken])];
-        const { model, known } = loweredEvaluation(builder, fed, roots, provider);
-        return { model: withBeside(model, beside, outputs), known, inputs: names, outputs };
-      }
-      const model: Model = {
-        ...given.model,
-        opsets: new Map([...given.model.opsets, ['', opset]]),
-        irVersion,
-        graph: {
-          name: original.name,
-          nodes: sortNodes(builder.nodes),
-          inputs: fed,
-          outputs: laidOutputs.map((name) => ({ ...builder.value(name) })),
-          initializers: builder.initializers,
-          valueInfo: new Map(),
-        },
-      };
-      return { model: withBeside(model, beside, outputs), inputs: names, outputs };
-    },
-    evaluationIsDynamic: () => false,
-    exported: (values, outputs) =>
-      extractModel(
-        { ...given.model, graph: evaluationMode(original) },
-        outputs ?? allOutputs,
-        values,
-      ),
-  };
+  return { parameters, trainable, running: choices.filter(follows).map(({ name }) => name) };
 }
 
 /** @throws GradwareError INVALID_OPTION for a value that the model does not make, with the nearest names */
