@@ -3,8 +3,9 @@ import type { Node, TensorData } from '../onnx/ir.js';
 import { tensorOf } from './constants.js';
 import { domainOf } from './dialect.js';
 import { foldNode, foldRuleOf } from './fold.js';
-import { helpers, type OpHelpers } from './helpers.js';
-import { type KnownOp, shapeRuleOf, type shapeRules } from './shapes/index.js';
+import { helpers } from './helpers.js';
+import type { EmitOptions, GraphBuilder, Op } from './op.js';
+import { shapeRuleOf } from './shapes/index.js';
 import { ShapeProblem, type Types } from './shapes/rule.js';
 import {
   type Attributes,
@@ -16,60 +17,7 @@ import {
   type Value,
 } from './value.js';
 
-type Outputs<Op extends KnownOp> =
-  ReturnType<(typeof shapeRules)[Op]> extends TensorType ? Value : readonly Value[];
-
-type Emitters = {
-  readonly [Op in KnownOp]: (...inputs: (Operand | Attributes)[]) => Outputs<Op>;
-};
-
-/** `op.<AnyOnnxOp>(...inputs, attributes?)` emits a node and returns its output: a Value with name, type and
- *  shape, or a list for ops with several outputs (`const [values, indices] = op.TopK(...)`). */
-export type Op = Emitters & OpHelpers;
-
-export interface EmitOptions {
-  /** Types of the outputs, where no shape rule can know them. */
-  readonly types?: readonly TensorType[];
-  /** Names of the outputs, where somebody else expects them. */
-  readonly outputs?: readonly string[];
-  readonly domain?: string;
-  readonly name?: string;
-}
-
-/** A graph that grows: nodes in the order of emission, the type of every value, constants. */
-export interface GraphBuilder {
-  readonly op: Op;
-  readonly nodes: readonly Node[];
-  readonly values: ReadonlyMap<string, Value>;
-  readonly initializers: ReadonlyMap<string, TensorData>;
-  emit(
-    opType: string,
-    inputs: readonly Operand[],
-    attributes?: PlainAttributes,
-    options?: EmitOptions,
-  ): readonly Value[];
-  /** Adds an existing node as it is, with the types of its outputs. */
-  add(node: Node, types: readonly Value[]): void;
-  /** Declares a value that comes from outside: a graph input, a value of an enclosing graph. */
-  declare(value: Value): Value;
-  initializer(name: string, tensor: TensorData): Value;
-  value(name: string): Value;
-  /** Declares a list of tensors whose length is known. Its value is no tensor: it stands for the list by its name. */
-  listed(items: readonly Value[], name?: string): Value;
-  /** The tensors of a list; undefined of anything else. */
-  sequence(value: Value | string): readonly Value[] | undefined;
-  producer(value: Value | string): Node | undefined;
-  constant(value: Value | string): TensorData | undefined;
-  /** Notes the numbers of a value that follow from constants and shapes alone. */
-  learn(name: string, numbers: TensorData): void;
-  fresh(hint: string): string;
-  /** Lets every node that uses one value use another. */
-  redirect(from: Value, to: Value): void;
-  /** Everything emitted inside `run` is named `<scope>/...`. */
-  scoped<Result>(scope: string, run: () => Result): Result;
-  /** Takes away and returns the nodes emitted since `mark` (a former `nodes.length`). */
-  takeSince(mark: number): readonly Node[];
-}
+export type { GraphBuilder, Op };
 
 function isValue(argument: Operand | Attributes): argument is Value {
   return (

@@ -1,53 +1,10 @@
 import { elementTypes } from '../onnx/element-types.js';
 import type { DataType, TensorData } from '../onnx/ir.js';
-import type { GraphBuilder, Op } from './builder.js';
 import { filled, tensorOf } from './constants.js';
 import { gradware } from './dialect.js';
+import type { GraphBuilder, Op, OpHelpers } from './op.js';
 import { reducedAxes } from './shapes/training.js';
 import { elementCount, sameShape, type TensorType, type Value } from './value.js';
-
-/** What `op` offers beside ONNX's own ops. */
-export interface OpHelpers {
-  /** A 0-d constant. */
-  scalar(value: number, type?: DataType): Value;
-  /** A constant with its values. */
-  constant(tensor: TensorData): Value;
-  /** A 1-d int64 constant: axes, shapes, starts. */
-  ints(values: readonly number[]): Value;
-  /** A constant of one number in a given type and shape. */
-  filled(like: TensorType, value: number): Value;
-  /** A constant of zeros (false) that costs no bytes in the model, however large. */
-  zeros(like: TensorType): Value;
-  /** A constant of ones (true), the same way. */
-  ones(like: TensorType): Value;
-  cast(value: Value, type: DataType): Value;
-  reshape(value: Value, shape: readonly number[]): Value;
-  transpose(value: Value, perm: readonly number[]): Value;
-  /** Sum over axes; all of them if not given. */
-  sum(value: Value, axes?: readonly number[], keepdims?: boolean): Value;
-  mean(value: Value, axes?: readonly number[], keepdims?: boolean): Value;
-  slice(value: Value, axis: number, start: number, end: number): Value;
-  /** Sums a gradient over the axes along which `target` was broadcast, so that it has the shape of `target`. */
-  sumTo(target: TensorType, gradient: Value): Value;
-  /** ‖g‖₂ over all elements of all tensors: a float32 scalar. */
-  globalNorm(values: readonly Value[]): Value;
-  /** Σ x over all elements of all tensors, however many: a float32 scalar. */
-  total(values: readonly Value[]): Value;
-  /** max |x| of each tensor, 0 of one without elements: a float32 vector. NaN may be lost. */
-  infNorms(values: readonly Value[]): Value;
-  /** Σ a · b over all elements of two lists of tensors of the same shapes: a float32 scalar. */
-  dot(a: readonly Value[], b: readonly Value[]): Value;
-  /** The angle between two lists of tensors, each taken as one long vector, in degrees: a float32 scalar. */
-  angle(a: readonly Value[], b: readonly Value[]): Value;
-  /** True where every element of every tensor is finite: a bool scalar. Never looks at a maximum, which hides NaN. */
-  isFinite(...values: readonly Value[]): Value;
-  /** One of two lists of values, by a bool scalar; only the chosen side is computed. */
-  select(
-    condition: Value,
-    whenTrue: readonly Value[],
-    whenFalse: readonly Value[],
-  ): readonly Value[];
-}
 
 /** Up to here one running float32 sum is right to 1e-6; at a million elements it is short by 2e-5. */
 const shortSum = 2 ** 17;
@@ -132,7 +89,7 @@ export function helpers(
       // Where only leading axes go, the sum itself has the shape of the target.
       const keep = axes.length > gradient.shape.length - target.shape.length;
       const reduced = axes.length === 0 ? gradient : sum(gradient, axes, keep);
-      return builder.op.reshape(reduced, target.shape);
+      return op.reshape(reduced, target.shape);
     },
     globalNorm(values) {
       const squares = values
@@ -143,7 +100,7 @@ export function helpers(
     total(values) {
       const sums = values
         .filter((value) => elementCount(value.shape) > 0)
-        .map((value) => longSum(builder.op, op.cast(value, 'float32')));
+        .map((value) => longSum(op, op.cast(value, 'float32')));
       return sums.length === 0 ? literal(0, 'float32') : op.Sum(...sums);
     },
     infNorms(values) {
@@ -159,14 +116,14 @@ export function helpers(
       return op.Max(most, op.Neg(least));
     },
     dot: (a, b) =>
-      builder.op.total(
+      op.total(
         a.map((value, i) => {
           const [x, y] = [value, b[i] as Value].map((each) => op.cast(each, 'float32'));
           return op.Mul(x, y);
         }),
       ),
     angle(a, b) {
-      const { globalNorm, dot } = builder.op;
+      const { globalNorm, dot } = op;
       const cosine = op.Div(op.Div(dot(a, b), globalNorm(a)), globalNorm(b));
       return op.Mul(op.Acos(op.Clip(cosine, -1, 1)), 180 / Math.PI);
     },
