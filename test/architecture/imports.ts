@@ -39,7 +39,7 @@ const trainingKnows: Readonly<Record<string, readonly string[]>> = {
 const vocabulary = 'errors.ts';
 const doors = [
   ...['index.ts', 'node.ts', 'web.ts', 'wasm.ts', 'worker.ts'],
-  ...['container.ts', 'testing.ts', 'testing'],
+  ...['container.ts', 'tools.ts', 'testing.ts', 'testing'],
 ];
 
 const core = 'packages/core/src/';

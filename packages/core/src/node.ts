@@ -3,11 +3,7 @@ import { trainingSessions } from './container.js';
 import { nodeFiles } from './runtime/node-files.js';
 import { missingInNode } from './runtime/node-providers.js';
 import type { Runtime } from './runtime/runtime.js';
-import type { ArtifactFiles, Source } from './training/api.js';
-import * as converter from './training/convert-artifacts.js';
-import * as generator from './training/generate/generate.js';
-import * as fallbacks from './training/inspect/inspect-fallbacks.js';
-import type { Trainable } from './training/source/load.js';
+import { artifactConverter, artifactGenerator, fallbackInspector } from './tools.js';
 
 export { type CreateOptions, container } from './container.js';
 export * from './index.js';
@@ -31,28 +27,13 @@ export type TrainingSession = import('./training/api.js').TrainingSession;
 
 /** Makes the training artifacts of a forward model, as `onnxruntime.training.artifacts.generate_artifacts` does.
  *  @throws GradwareError for a model that does not train, an op without a gradient, an option that fits nothing */
-export function generateArtifacts(
-  model: Source,
-  options: generator.GenerateOptions = {},
-): Promise<generator.GeneratedArtifacts> {
-  return generator.generateArtifacts(nodeRuntime, model, options);
-}
+export const generateArtifacts = artifactGenerator(nodeRuntime);
 
 /** Writes training artifacts of any age and container as ORT 1.18 and 1.19 read them: .onnx models and a checkpoint of
  *  version 2.
  *  @throws GradwareError for files that are not training artifacts, or not of one set */
-export function convertArtifacts(
-  given: string | URL | ArtifactFiles,
-  options: converter.ConvertOptions = {},
-): Promise<converter.ConvertedArtifacts> {
-  return converter.convertArtifacts(nodeRuntime, given, options);
-}
+export const convertArtifacts = artifactConverter(nodeRuntime);
 
 /** The nodes of a training step that webgpu would leave to the CPU, and why. Nothing is trained, and no GPU is needed.
  *  @throws GradwareError for what cannot be trained, a loss that does not fit, a dimension that no input has */
-export function inspectFallbacks(
-  model: Trainable,
-  options: fallbacks.FallbackOptions = {},
-): Promise<readonly fallbacks.Fallback[]> {
-  return fallbacks.inspectFallbacks(nodeRuntime, model, options);
-}
+export const inspectFallbacks = fallbackInspector(nodeRuntime);

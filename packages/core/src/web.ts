@@ -2,11 +2,7 @@ import { env, InferenceSession as OrtSession, Tensor } from 'onnxruntime-web/web
 import { trainingSessions } from './container.js';
 import type { Runtime } from './runtime/runtime.js';
 import { webParts } from './runtime/web-parts.js';
-import type { ArtifactFiles, Source } from './training/api.js';
-import type { ConvertedArtifacts, ConvertOptions } from './training/convert-artifacts.js';
-import type { GeneratedArtifacts, GenerateOptions } from './training/generate/generate.js';
-import type { Fallback, FallbackOptions } from './training/inspect/inspect-fallbacks.js';
-import type { Trainable } from './training/source/load.js';
+import { artifactConverter, artifactGenerator, fallbackInspector } from './tools.js';
 
 export { type CreateOptions, container } from './container.js';
 export * from './index.js';
@@ -36,32 +32,13 @@ export type TrainingSession = import('./training/api.js').TrainingSession;
 
 /** Makes the training artifacts of a forward model, as `onnxruntime.training.artifacts.generate_artifacts` does.
  *  @throws GradwareError for a model that does not train, an op without a gradient, an option that fits nothing */
-export async function generateArtifacts(
-  model: Source,
-  options: GenerateOptions = {},
-): Promise<GeneratedArtifacts> {
-  // Pages that only train do without it.
-  const { generateArtifacts: generate } = await import('./training/generate/generate.js');
-  return generate(webRuntime, model, options);
-}
+export const generateArtifacts = /* @__PURE__ */ artifactGenerator(webRuntime);
 
 /** Writes training artifacts of any age and container as ORT 1.18 and 1.19 read them: .onnx models and a checkpoint of
  *  version 2.
  *  @throws GradwareError for files that are not training artifacts, or not of one set */
-export async function convertArtifacts(
-  given: string | URL | ArtifactFiles,
-  options: ConvertOptions = {},
-): Promise<ConvertedArtifacts> {
-  const { convertArtifacts: convert } = await import('./training/convert-artifacts.js');
-  return convert(webRuntime, given, options);
-}
+export const convertArtifacts = /* @__PURE__ */ artifactConverter(webRuntime);
 
 /** The nodes of a training step that webgpu would leave to the CPU, and why. Nothing is trained, and no GPU is needed.
  *  @throws GradwareError for what cannot be trained, a loss that does not fit, a dimension that no input has */
-export async function inspectFallbacks(
-  model: Trainable,
-  options: FallbackOptions = {},
-): Promise<readonly Fallback[]> {
-  const { inspectFallbacks: inspect } = await import('./training/inspect/inspect-fallbacks.js');
-  return inspect(webRuntime, model, options);
-}
+export const inspectFallbacks = /* @__PURE__ */ fallbackInspector(webRuntime);
