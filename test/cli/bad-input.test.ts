@@ -245,7 +245,27 @@ test.each([10, -3])('the label %i is out of range', async (label) => {
   const { code, message } = await refusal('train', mlp, '--data', data);
   expect(code).toBe('INVALID_DATA');
   expect(message).toContain(`label ${label}`);
-  expect(message).toContain('17');
+  expect(message).toContain(`label${label}.npz, input "labels", row 17`);
+});
+
+test('a label out of range is refused before the first step, wherever it is', async () => {
+  const rows = 400;
+  const labels = Array.from({ length: rows }, (_, i) => i % 10).with(rows - 1, 11);
+  const data = writeData('late.npz', noise(rows * 64), labels);
+  const out = path('late');
+  for (const more of [[], ['--val', '0.5'], ['--epochs', '1', '--batch-size', '7']]) {
+    const outcome = await gradware('train', mlp, '--data', data, '--out', out, '--json', ...more);
+    expect(outcome.code).toBe(1);
+    expect(outcome.events.map(({ event }) => event)).toEqual(['error']);
+    expect(outcome.events[0]?.message).toContain('label 11');
+    expect(outcome.events[0]?.message).toContain('late.npz, input "labels", row 399');
+  }
+  const judged = await gradware('eval', mlp, '--data', data, '--json');
+  expect(judged.events[0]?.message).toContain('late.npz, input "labels", row 399');
+  const loss = ['--loss', 'cross-entropy:ignore-index=11', '--epochs', '1'];
+  expect(await gradware('train', forward, '--data', data, '--out', out, ...loss)).toMatchObject({
+    code: 0,
+  });
 });
 
 test('a label out of range in the validation data', async () => {
@@ -253,6 +273,7 @@ test('a label out of range in the validation data', async () => {
   const { code, message } = await train(mlp, '--val', data);
   expect(code).toBe('INVALID_DATA');
   expect(message).toContain('label 10');
+  expect(message).toContain('bad-val.npz, input "labels", row 3');
 });
 
 test('columns and inputs that are not there', async () => {

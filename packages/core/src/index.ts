@@ -68,6 +68,7 @@ export { schedules } from './schedules/index.js';
 export { type Schedule, type Setting, valueAt } from './schedules/schedule.js';
 export type {
   ArtifactFiles,
+  CheckDataOptions,
   CheckpointState,
   ExportOptions,
   ExportWeightsOptions,

@@ -7,7 +7,7 @@ import { formatCount } from '../progress/format.js';
 import { jsonLine } from '../progress/json.js';
 import { describeEvaluation } from '../progress/text.js';
 import { chooseBatchSize } from '../training/batch-size.js';
-import { type Classes, readInputs, toFeeds } from '../training/inputs.js';
+import { type Classes, readChecked, toFeeds } from '../training/inputs.js';
 import { judging, leftOut } from '../training/judging.js';
 import { openSession } from '../training/open-session.js';
 import { findCheckpoint, findModel } from '../training/output-folder.js';
@@ -46,7 +46,7 @@ async function evalModel(path: string, asked: EvalFlags, context: Context): Prom
   try {
     if (checkpoint !== undefined) await session.loadCheckpoint(checkpoint);
     const known = source === undefined ? undefined : (record?.classes ?? {});
-    const { data, classes } = await readInputs(flags.data, session, flags, known);
+    const { data, classes } = await readChecked(flags.data, session, { ...flags, signal }, known);
     if (known === undefined) refuseNames(classes, flags);
     const { evaluation } = chooseBatchSize(flags.batchSize, session);
     const { batchSize } = flags;

@@ -1,4 +1,4 @@
-import { type DataType, type Feeds, GradwareError } from '@gradware/core';
+import { type CheckDataOptions, type DataType, type Feeds, GradwareError } from '@gradware/core';
 import { Tensor, type TrainingSession } from '@gradware/core/node';
 import { type Dataset, readDataset, toInputs, type WantedInput } from '@gradware/data/node';
 
@@ -41,6 +41,30 @@ export async function readInputs(
     data: fitInputs(dataset, session, options),
     classes: Object.fromEntries(dataset.classes ?? []),
   };
+}
+
+/** Reads data as `readInputs` does, and has the session look through it: what is wrong in the last row shall not come
+ *  to light after an hour.
+ *  @throws GradwareError INVALID_DATA naming file, input, row and value */
+export async function readChecked(
+  source: string,
+  session: Pick<TrainingSession, 'trainingInputs' | 'checkData'>,
+  { batchSize, signal, ...options }: MappingOptions & CheckDataOptions,
+  known?: Classes,
+): Promise<{ readonly data: Dataset; readonly classes: Classes }> {
+  const read = await readInputs(source, session, options, known);
+  try {
+    await session.checkData(toFeeds(read.data), { batchSize, signal });
+  } catch (error) {
+    if (!(error instanceof GradwareError) || error.code !== 'INVALID_DATA') throw error;
+    const { code, problem, where, remedy, cause } = error;
+    throw new GradwareError(code, problem, {
+      where: where === undefined ? source : `${source}, ${where}`,
+      ...(remedy !== undefined && { remedy }),
+      cause,
+    });
+  }
+  return read;
 }
 
 /** Fits a data set to the inputs of a model. */

@@ -3,7 +3,7 @@ import type { TrainingSession } from '@gradware/core/node';
 import { batchCount, type Dataset, split } from '@gradware/data/node';
 import type { TrainFlags } from '../options/train-flags.js';
 import { chooseBatchSize } from './batch-size.js';
-import { type Classes, readInputs, toFeeds } from './inputs.js';
+import { type Classes, readChecked, toFeeds } from './inputs.js';
 import { judging, leftOut } from './judging.js';
 import type { RunRecord } from './run-record.js';
 
@@ -25,8 +25,11 @@ export async function planRun(
   flags: TrainFlags,
   signal: AbortSignal,
 ): Promise<RunData> {
-  const { training, validation, classes } = await loadData(flags, session);
   const { batchSize, dropLast, evaluation } = chooseBatchSize(flags.batchSize, session);
+  const { training, validation, classes } = await loadData(
+    { ...flags, batchSize, signal },
+    session,
+  );
   return {
     data: toFeeds(training),
     examples: training.length,
@@ -45,20 +48,20 @@ export async function planRun(
 }
 
 async function loadData(
-  flags: TrainFlags,
+  flags: TrainFlags & { readonly signal: AbortSignal },
   session: TrainingSession,
 ): Promise<{
   readonly training: Dataset;
   readonly validation: Dataset | undefined;
   readonly classes: Classes;
 }> {
-  const { data, classes } = await readInputs(flags.data, session, flags);
+  const { data, classes } = await readChecked(flags.data, session, flags);
   if (typeof flags.val === 'number') {
     const { train: training, heldOut: validation } = split(data, flags.val, flags.seed);
     return { training, validation, classes };
   }
   if (flags.val === undefined) return { training: data, validation: undefined, classes };
-  const validation = await readInputs(flags.val, session, flags, classes);
+  const validation = await readChecked(flags.val, session, flags, classes);
   return { training: data, validation: validation.data, classes };
 }
 

@@ -123,6 +123,11 @@ export interface RunOptions extends InferenceSession.RunOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+export interface CheckDataOptions extends RunOptions {
+  /** Examples in a batch, where the model leaves that open. Default 32. */
+  readonly batchSize?: number | undefined;
+}
+
 /** Outputs to return: their names, or an object that has them as keys. */
 export type Fetches = readonly string[] | Readonly<Record<string, unknown>>;
 
@@ -218,6 +223,11 @@ export interface TrainingSession {
   step(batch: Feeds, options?: RunOptions): Promise<StepResult>;
   /** K steps in one run (an ONNX Loop) where chain and provider allow; the same numbers as K calls of `step`. */
   steps(batches: readonly Feeds[] | Rows, options?: RunOptions): Promise<StepsResult>;
+
+  /** Looks through a whole data set, [N, ...] by input name, before any of it is trained on: names, types, shapes, and
+   *  the labels of losses that know their classes. A step looks at its own labels only.
+   *  @throws GradwareError INVALID_DATA naming input, row and value */
+  checkData(data: Feeds, options?: CheckDataOptions): Promise<void>;
 
   /** Forward and backward; gradients add up until `lazyResetGrad`. Returns loss and further outputs by name. */
   runTrainStep(feeds: Feeds, fetches?: Fetches | RunOptions, options?: RunOptions): Promise<Feeds>;

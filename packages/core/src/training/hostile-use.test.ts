@@ -2,6 +2,7 @@ import { Tensor } from 'onnxruntime-node';
 import { afterAll, expect, test } from 'vitest';
 import { decodeTrainingState, encodeTrainingState } from '../artifacts/training-state.js';
 import { tensorOf } from '../graph/constants.js';
+import { crossEntropy } from '../losses/index.js';
 import { container, TrainingSession } from '../node.js';
 import type { Node, TensorData } from '../onnx/ir.js';
 import { decodeModel, encodeModel } from '../onnx/model.js';
@@ -111,18 +112,36 @@ test('refuses a learning rate below zero later, too', async () => {
   }).toThrow(/learningRate must be a number >= 0/);
 });
 
+test('looks through a whole data set before it is trained on', async () => {
+  const session = await open();
+  const data = batch(100);
+  await session.checkData(data);
+  (data.labels?.data as BigInt64Array)[97] = 4n;
+  await expect(session.checkData(data)).rejects.toThrow(
+    /label 4 is out of range: the model has 4 classes.*input "labels", row 97/s,
+  );
+  expect(session.stepCount).toBe(0);
+  const ignoring = await open({ loss: crossEntropy({ ignoreIndex: 4 }) });
+  await ignoring.checkData(data, { batchSize: 7 });
+  const short = { ...data, x: batch(99).x as Tensor };
+  await expect(session.checkData(short)).rejects.toThrow(/"x" has 99|"labels" has 100/);
+  const { labels } = batch(100);
+  await expect(session.checkData({ labels } as Feeds)).rejects.toThrow(/Nothing is fed.*"x"/);
+  await session.step(batch());
+});
+
 test('refuses labels out of range that were written into a tensor after it was checked', async () => {
   const session = await open();
   const reused = batch();
   await session.step(reused);
   (reused.labels?.data as BigInt64Array)[3] = 4n;
-  await expect(session.step(reused)).rejects.toThrow(/label 4 is out of range.*element 3/s);
+  await expect(session.step(reused)).rejects.toThrow(/label 4 is out of range.*row 3/s);
   const { x, labels } = reused;
   const rows = [
     [0, 1],
     [2, 3],
   ];
-  await expect(session.steps({ data: { x, labels } as Feeds, rows })).rejects.toThrow(/element 3/);
+  await expect(session.steps({ data: { x, labels } as Feeds, rows })).rejects.toThrow(/row 3/);
   const { losses } = await session.steps({
     data: { x, labels } as Feeds,
     rows: [

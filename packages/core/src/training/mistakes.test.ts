@@ -165,10 +165,10 @@ test('labels out of range say what may have happened', async () => {
     (examples.labels?.data as BigInt64Array)[3] = value;
     return examples;
   };
-  await expect(session.step(label(4n))).rejects.toThrow(/element 3.*Labels count from 0/s);
+  await expect(session.step(label(4n))).rejects.toThrow(/row 3.*Labels count from 0/s);
   await expect(session.step(label(-1n))).rejects.toThrow(/ignoreIndex -1/);
   await expect(session.steps({ data: label(4n), rows: [[0], [3]] })).rejects.toThrow(
-    /input "labels", element 3/,
+    /input "labels", row 3/,
   );
   const single = await open({}, model([], 1));
   await expect(single.step(batch(4, 2))).rejects.toThrow(/bce-with-logits/);

@@ -8,6 +8,7 @@ export const protocol = 'gradware/1';
 export const remoteMethods = [
   'step',
   'steps',
+  'checkData',
   'runTrainStep',
   'runOptimizerStep',
   'runEvalStep',
@@ -19,8 +20,6 @@ export const remoteMethods = [
   'getParameter',
   'setParameter',
   'exportModel',
-  'exportWeights',
-  'importWeights',
   'exportWeights',
   'importWeights',
   'saveCheckpoint',

@@ -118,26 +118,37 @@ export function checkLabels(
     const tensor = feeds[input];
     if (tensor === undefined) continue;
     const data = tensor.data as ArrayLike<number | bigint>;
+    const width = data.length / Math.max(1, tensor.dims[0] ?? 1);
+    // Making a number of each bigint would take five times as long.
+    const halves =
+      data instanceof BigInt64Array
+        ? new Uint32Array(data.buffer, data.byteOffset, 2 * data.length)
+        : undefined;
     const check = (start: number, end: number) => {
       for (let at = start; at < end; at++) {
+        if (halves?.[2 * at + 1] === 0 && (halves[2 * at] as number) < classes) continue;
         const label = Number(data[at]);
         if ((label >= 0 && label < classes) || label === ignored) continue;
         throw new GradwareError(
           'INVALID_DATA',
           `The label ${label} is out of range: the model has ${classes} classes, 0 to ${classes - 1}`,
           {
-            where: `input "${input}", element ${at}`,
+            where: `input "${input}", ${placeOf(at, width)}`,
             remedy: labelRemedy(label, classes),
           },
         );
       }
     };
     if (rows === undefined) check(0, data.length);
-    const width = data.length / Math.max(1, tensor.dims[0] ?? 1);
     for (const own of rows ?? [])
       for (let i = 0; i < own.length; i++)
         check((own[i] as number) * width, ((own[i] as number) + 1) * width);
   }
+}
+
+function placeOf(element: number, width: number): string {
+  const row = `row ${Math.floor(element / width)}`;
+  return width === 1 ? row : `${row}, element ${element % width}`;
 }
 
 function labelRemedy(label: number, classes: number): string {

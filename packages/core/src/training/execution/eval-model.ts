@@ -1,4 +1,5 @@
 import type { InferenceSession, Tensor } from 'onnxruntime-common';
+import type { Value } from '../../graph/value.js';
 import { encodeModel } from '../../onnx/encode-model.js';
 import type { ValueInfo } from '../../onnx/ir.js';
 import type { Runtime, SessionOptions } from '../../runtime/runtime.js';
@@ -13,6 +14,8 @@ import type { ParameterAccess } from './parameters.js';
 /** Runs the evaluation model on the parameters as they are, and exports them. */
 export interface Evaluation {
   run(feeds: Feeds): Promise<Feeds>;
+  /** Looks through a whole data set, [N, ...] by input, that is to be used in batches of such a size. */
+  check(data: Feeds, batchSize: number | undefined): Promise<void>;
   export(outputs: readonly string[] | undefined): Uint8Array;
   release(): Promise<void>;
 }
@@ -44,7 +47,11 @@ export function createEvaluation(
   /** The training graph has the shapes that tell how many classes there are. */
   async function labelsIn(feeds: Feeds): Promise<readonly LabelInput[]> {
     if (source.inputs.some(({ name }) => feeds[name] === undefined)) return [];
-    const { builder, inputs } = await source.build(checkFeeds(feeds, source.inputs));
+    return labelsAmong(checkFeeds(feeds, source.inputs));
+  }
+
+  async function labelsAmong(values: readonly Value[]): Promise<readonly LabelInput[]> {
+    const { builder, inputs } = await source.build(values);
     return findLabels(builder, inputs, source.ignoredLabel);
   }
 
@@ -92,6 +99,11 @@ export function createEvaluation(
         throw runtimeFailure('ONNX Runtime failed in an evaluation', cause);
       }
     },
+    async check(data, batchSize) {
+      const values = checkFeeds(firstBatch(data, source.inputs, batchSize), source.inputs);
+      labels ??= await labelsAmong(values);
+      checkLabels(labels, data);
+    },
     export(outputs) {
       parameters.demandValues();
       const values = new Map(
@@ -104,6 +116,26 @@ export function createEvaluation(
       cache.clear();
     },
   };
+}
+
+/** How many examples a batch has where nobody says it. */
+const usualBatch = 32;
+
+/** What the first batch of a data set would be, without its numbers. */
+function firstBatch(
+  data: Feeds,
+  wanted: readonly ValueInfo[],
+  batchSize: number | undefined,
+): Feeds {
+  const named = Object.entries(data);
+  const fixed = wanted.map(({ shape }) => shape?.[0]).find((dim) => typeof dim === 'number');
+  const length = named[0]?.[1].dims[0] ?? 0;
+  const batch = fixed ?? Math.min(batchSize ?? usualBatch, length);
+  const shaped = named.map(([name, { type, dims }]) => {
+    const first: Pick<Tensor, 'type' | 'dims'> = { type, dims: [batch, ...dims.slice(1)] };
+    return [name, first as Tensor] as const;
+  });
+  return Object.fromEntries(shaped);
 }
 
 async function openSession(

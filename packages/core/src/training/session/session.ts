@@ -16,6 +16,7 @@ import { createProgress } from './progress.js';
 import { createQueue, throughGuard } from './queue.js';
 import { createRunner } from './run.js';
 import { createSettings } from './settings.js';
+import { checkRows } from './stack.js';
 import { createSteps } from './steps.js';
 import { stepInHalves } from './two-halves.js';
 import { weightAccess } from './weights.js';
@@ -110,6 +111,11 @@ export function createSession(parts: SessionParts): TrainingSession {
       onDevice.add(() => steps.one(batch, options?.signal), options?.signal),
     steps: (given, options) =>
       onDevice.add(() => steps.many(given, options?.signal), options?.signal),
+    checkData: (data, options) =>
+      queue.add(async () => {
+        checkRows({ data, rows: [] });
+        await evaluation.check(data, options?.batchSize);
+      }, options?.signal),
     ...stepInHalves({ runtime, source, store, progress, run, queue: onDevice }),
     lazyResetGrad: () => queue.add(async () => progress.resetGradients()),
     runEvalStep: async (feeds, fetches, options) => {
