@@ -10,7 +10,7 @@ import { generateArtifacts, nodeRuntime, TrainingSession } from '../../packages/
 import type { Model, TensorData } from '../../packages/core/src/onnx/ir.js';
 import { decodeModel, encodeModel } from '../../packages/core/src/onnx/model.js';
 import { fromTensor, toTensor } from '../../packages/core/src/runtime/tensors.js';
-import { at, below, golden } from '../parity/golden.js';
+import { at, below, goldenNetworks } from '../parity/golden.js';
 import { generator, int64 } from '../support/compare.js';
 import { models, modelWriter } from '../support/forward-models.js';
 import {
@@ -104,7 +104,7 @@ const tokens = () =>
 function goldenCase(name: string): Case {
   const url = new URL(`../golden/model-${name}.onnx`, import.meta.url);
   const model = decodeModel(new Uint8Array(readFileSync(url)));
-  const own = below(golden('models.npz'), name);
+  const own = below(goldenNetworks(), name);
   const fed = new Map([...own].filter(([key]) => key === 'x' || key === 'labels'));
   const ints = new Set(['labels', ...(model.graph.inputs[0]?.type === 'int64' ? ['x'] : [])]);
   const count = fed.get('labels')?.dims[0] ?? 1;
@@ -183,6 +183,13 @@ const cases: readonly Case[] = [
     batches: sizes.map((batch) => ({ x: numbers(batch, 5, 5), labels: labels(batch, 4) })),
   },
   ...['resnet', 'char-lstm', 'bi-gru', 'decoder', 'vit', 'mobilenet', 'unet'].map(goldenCase),
+  goldenCase('spatial-transformer'),
+  {
+    title: 'images that are turned',
+    model: models.turning(),
+    options: {},
+    batches: sizes.map((batch) => ({ x: numbers(batch, 2, 6, 5), labels: labels(batch, 4) })),
+  },
   {
     title: 'images of any size',
     model: models.pyramid(),

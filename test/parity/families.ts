@@ -15,6 +15,7 @@ import * as further from './further-cases.js';
 import * as single from './gradient-cases.js';
 import { batchFirst, recurrence, recurrenceAsScan } from './recurrent-cases.js';
 import { resizing } from './resize-cases.js';
+import { sampling } from './sampling-cases.js';
 
 /** All gradient cases, by family: each is compared with finite differences, and makes docs/OPERATORS.md. */
 export const families: Readonly<Record<string, readonly GradientCase[]>> = {
@@ -34,4 +35,5 @@ export const families: Readonly<Record<string, readonly GradientCase[]>> = {
   recurrence,
   recurrenceAsScan,
   resizing,
+  sampling,
 };

@@ -14,6 +14,11 @@ export function golden(file: string): Tensors {
   );
 }
 
+/** What PyTorch makes of the networks test/golden/model-*.onnx. */
+export function goldenNetworks(): Tensors {
+  return new Map([...golden('models.npz'), ...golden('spatial.npz')]);
+}
+
 /** The tensors below a prefix, by the rest of their names. */
 export function below(all: Tensors, prefix: string): Tensors {
   return new Map(

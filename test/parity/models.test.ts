@@ -7,14 +7,23 @@ import type { TensorData } from '../../packages/core/src/onnx/ir.js';
 import { decodeModel } from '../../packages/core/src/onnx/model.js';
 import { batchOf } from '../support/golden-batch.js';
 import { modelGradients } from '../support/model-gradients.js';
-import { below, golden } from './golden.js';
+import { below, goldenNetworks } from './golden.js';
 
 const learningRate = 5e-3;
-const names = ['resnet', 'char-lstm', 'bi-gru', 'decoder', 'vit', 'mobilenet', 'unet'];
+const names = [
+  'resnet',
+  'char-lstm',
+  'bi-gru',
+  'decoder',
+  'vit',
+  'mobilenet',
+  'unet',
+  'spatial-transformer',
+];
 
 let arrays: Tensors;
 beforeAll(() => {
-  arrays = golden('models.npz');
+  arrays = goldenNetworks();
 });
 
 const norm = (numbers: Iterable<number>) => Math.hypot(...numbers);

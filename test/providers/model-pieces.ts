@@ -5,7 +5,7 @@ import { decodeNpz } from '@gradware/data';
 import { trainingSessions } from '../../packages/core/src/container.js';
 import type { Provider } from '../../packages/core/src/lowering/rule.js';
 import { decodeModel } from '../../packages/core/src/onnx/model.js';
-import { below, golden } from '../parity/golden.js';
+import { below, goldenNetworks } from '../parity/golden.js';
 import { batchOf } from '../support/golden-batch.js';
 import { type Piece, record } from './piece.js';
 
@@ -36,7 +36,7 @@ export function wholeModels(): ReadonlyMap<string, () => WholeModel> {
 
 function goldenModel(name: string): WholeModel {
   const source = new Uint8Array(readFileSync(file(`test/golden/model-${name}.onnx`)));
-  const own = below(golden('models.npz'), name);
+  const own = below(goldenNetworks(), name);
   const type = decodeModel(source).graph.inputs[0]?.type;
   return { source, isForward: true, batch: batchOf(own, 0, type) };
 }

@@ -175,4 +175,17 @@ function branches(): Model {
   return model([6, 3, 8, 8], [6, 4]);
 }
 
-export const models = { branches, pyramid, mlp, transformer, convolutional, recurrent };
+/** Images turned by a matrix that follows from them. */
+function turning(): Model {
+  const { weight, ints, add, model } = modelWriter();
+  const found = add('Gemm', [add('Flatten', ['x']), weight('find.w', [60, 6]), weight('b', [6])]);
+  const matrices = add('Reshape', [found, ints('matrix', [-1, 2, 3])]);
+  const grid = add('AffineGrid', [matrices, add('Shape', ['x'])]);
+  const turned = add('GridSample', ['x', grid], { padding_mode: 'border' });
+  const features = add('Tanh', [add('Conv', [turned, weight('conv.w', [5, 2, 3, 3])])]);
+  const pooled = add('Flatten', [add('GlobalAveragePool', [features])]);
+  add('Gemm', [pooled, weight('out.w', [5, 4])], {}, 'y');
+  return { ...model(['batch', 2, 6, 5], ['batch', 4]), opsets: new Map([['', 20]]), irVersion: 9 };
+}
+
+export const models = { branches, pyramid, mlp, transformer, convolutional, recurrent, turning };

@@ -11,6 +11,7 @@ import { fusedForms } from './fused.js';
 import { normalization } from './normalization.js';
 import { recurrent } from './recurrent.js';
 import { rotary } from './rotary.js';
+import { sampling } from './sampling.js';
 import { sequenceForm, sequences } from './sequences.js';
 
 const table: Decompositions = {
@@ -20,6 +21,7 @@ const table: Decompositions = {
   ...normalization,
   ...recurrent,
   ...rotary,
+  ...sampling,
   ...sequences,
 };
 

@@ -195,6 +195,14 @@ export const computeShapes = {
     type: input(context, 0).type,
     shape: constant(context, 2),
   }),
+  GridSample: (context: ShapeContext): TensorType => {
+    const { type, shape } = input(context, 0);
+    return { type, shape: [...shape.slice(0, 2), ...input(context, 1).shape.slice(1, -1)] };
+  },
+  AffineGrid: (context: ShapeContext): TensorType => {
+    const [batch = 0, , ...spatial] = constant(context, 1);
+    return { type: input(context, 0).type, shape: [batch, ...spatial, spatial.length] };
+  },
   GlobalAveragePool: globalPool,
   GlobalMaxPool: globalPool,
   GlobalLpPool: globalPool,
