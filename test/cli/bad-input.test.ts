@@ -408,6 +408,11 @@ test.each([
   [['train', mlp, '--data', 'x', '--epochs', '0'], /--epochs <n>[\s\S]*at least 1/],
   [['train', mlp, '--data', 'x', '--input', 'image'], /Write it as name=value/],
   [['train', mlp, '--data', 'x', '--val', '1.5'], /A fraction lies between 0 and 1/],
+  [
+    ['train', mlp, '--data', 'x', '--plugin', '--epochs', '3'],
+    /'--plugin <spec>' argument missing/,
+  ],
+  [['inspect', mlp, '--freeze', '--json'], /write --freeze=--json/],
   [['train', mlp, '--data', 'x', '--epoch', '1'], /Did you mean --epochs\?/],
   [['trian', mlp], /Did you mean train\?/],
   [['inspect'], /missing required argument 'model'/],

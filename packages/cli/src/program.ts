@@ -6,6 +6,7 @@ import { generateCommand } from './commands/generate.js';
 import { inspectCommand } from './commands/inspect.js';
 import { pluginsCommand } from './commands/plugins.js';
 import { trainCommand } from './commands/train.js';
+import { refuseMissingValues } from './options/missing-values.js';
 import { describeError, printError } from './output/errors.js';
 import { jsonLine } from './progress/json.js';
 
@@ -38,6 +39,9 @@ export async function run(
   }
   for (const command of [program, ...program.commands]) command.exitOverride();
   try {
+    const named = args.findIndex((arg) => !arg.startsWith('-'));
+    const command = program.commands.find((each) => each.name() === args[named]);
+    if (command !== undefined) refuseMissingValues(command, args.slice(named + 1));
     await program.parseAsync(args, { from: 'user' });
     return code;
   } catch (error) {
