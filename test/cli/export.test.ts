@@ -1,9 +1,9 @@
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readOrtCheckpoint } from '../../packages/core/src/artifacts/ort-checkpoint.js';
 import { decodeSafetensors } from '../../packages/core/src/artifacts/safetensors.js';
-import { decodeModel } from '../../packages/core/src/onnx/model.js';
+import { decodeModel, encodeModel } from '../../packages/core/src/onnx/model.js';
 import { artifactPath, haveArtifacts } from '../support/artifacts.js';
 import { digits, gradware, temporaryFolder } from './gradware.js';
 
@@ -38,6 +38,7 @@ test('weights go out as safetensors, and in for evaluation and training', async 
   const loss = ['--loss', 'cross-entropy'];
   const wanted = await evaluate(mlp, ...loss, '--checkpoint', run);
   expect(await evaluate(mlp, ...loss, '--weights', out)).toBe(wanted);
+  expect(await evaluate(mlp, ...loss, '--weights', run)).toBe(wanted);
   expect(await evaluate(mlp, ...loss)).not.toBe(wanted);
   const model = join(folder, 'trained.onnx');
   await gradware('export', mlp, '--weights', out, '--out', model);
@@ -99,4 +100,34 @@ test.each([
   expect(code).toBe(1);
   expect(stderr).toMatch(problem);
   expect(existsSync(out)).toBe(false);
+});
+
+test('a classifier whose first output is no score is exported, with all of its outputs', async () => {
+  const { graph, ...rest } = decodeModel(new Uint8Array(readFileSync(mlp)));
+  const beside = (opType: string, inputs: readonly string[], output: string, domain = '') => ({
+    ...{ name: output, opType, domain, inputs, outputs: [output], attributes: {} },
+  });
+  const nodes = [
+    ...graph.nodes,
+    beside('ArgMax', ['logits'], 'best'),
+    beside('ArrayFeatureExtractor', ['classes', 'best'], 'label', 'ai.onnx.ml'),
+  ];
+  const initializers = new Map([
+    ...graph.initializers,
+    ['classes', { type: 'int64' as const, dims: [10], data: new BigInt64Array(10).fill(7n) }],
+  ]);
+  const outputs = [{ name: 'label' }, ...graph.outputs];
+  const opsets = new Map([...rest.opsets, ['ai.onnx.ml', 1]]);
+  const model = join(folder, 'classifier.onnx');
+  const whole = { ...rest, opsets, graph: { ...graph, nodes, initializers, outputs } };
+  writeFileSync(model, encodeModel(whole));
+
+  const weights = join(folder, 'classifier.safetensors');
+  const made = await gradware('export', model, '--checkpoint', run, '--out', weights);
+  expect(made).toMatchObject({ code: 0, stderr: '' });
+  const out = join(folder, 'classifier-trained.onnx');
+  const again = await gradware('export', model, '--weights', weights, '--out', out);
+  expect(again).toMatchObject({ code: 0, stderr: '' });
+  const names = decodeModel(read('classifier-trained.onnx')).graph.outputs.map(({ name }) => name);
+  expect(names).toEqual(['label', 'logits']);
 });

@@ -1,12 +1,20 @@
 import { stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
-import { GradwareError, lossFunction, nearest } from '@gradware/core';
-import { convertArtifacts, TrainingSession } from '@gradware/core/node';
+import { GradwareError, inspectModel, lossFunction, nearest } from '@gradware/core';
+import { convertArtifacts, nodeRuntime, TrainingSession } from '@gradware/core/node';
 import { Command, Option } from 'commander';
 import { collect } from '../options/parse.js';
 import { formatCount } from '../progress/format.js';
 import { jsonLine } from '../progress/json.js';
-import { checkOutput, findCheckpoint, findModel, writeOutput } from '../training/output-folder.js';
+import {
+  checkOutput,
+  type FoundModel,
+  findCheckpoint,
+  findModel,
+  findWeights,
+  writeOutput,
+} from '../training/output-folder.js';
+import { recordIn } from '../training/run-record.js';
 import { type Context, type ExitCode, exitCodes } from './context.js';
 
 const formats = ['model', 'weights', 'checkpoint', 'artifacts'] as const;
@@ -51,7 +59,10 @@ export function exportCommand(context: Context, done: (code: ExitCode) => void):
       '--checkpoint <path>',
       'with the state of this checkpoint, or of the --out folder of a run',
     )
-    .option('--weights <file>', 'with these weights (.safetensors, or any checkpoint)')
+    .option(
+      '--weights <file>',
+      'with these weights (.safetensors, any checkpoint, or the --out folder of a run)',
+    )
     .option('--output <value>', 'for a model: an output it shall have (repeatable)', collect)
     .addOption(
       new Option('--type <type>', 'for weights: converts floating-point values').choices([
@@ -119,13 +130,13 @@ async function exportModel(
   refuseUseless(format, flags);
   const folder = format === 'artifacts' ? flags.out : dirname(flags.out);
   await checkOutput(folder);
-  const { model } = await findModel(path);
+  const found = await findModel(path);
   const checkpoint =
     flags.checkpoint === undefined ? undefined : await findCheckpoint(flags.checkpoint);
   const files =
     format === 'artifacts'
-      ? (await convertArtifacts(model, { checkpointState: checkpoint })).files
-      : new Map([[basename(flags.out), await exported(model, format, checkpoint, flags)]]);
+      ? (await convertArtifacts(found.model, { checkpointState: checkpoint })).files
+      : new Map([[basename(flags.out), await exported(found, format, checkpoint, flags)]]);
   const written: { readonly path: string; readonly bytes: number }[] = [];
   for (const [name, bytes] of files)
     written.push({ path: await writeOutput(folder, name, bytes), bytes: bytes.byteLength });
@@ -136,20 +147,48 @@ async function exportModel(
   return exitCodes.success;
 }
 
-async function exported(
+/** A session on artifacts, or on a forward model with the first of its outputs that a loss can be computed from:
+ *  classifiers give labels before scores.
+ *  @param known what went to the loss when the model was trained */
+async function openForExport(
   model: string,
-  format: Exclude<Format, 'artifacts'>,
-  checkpoint: string | undefined,
-  flags: ExportFlags,
-): Promise<Uint8Array> {
+  known: readonly string[] | undefined,
+): Promise<TrainingSession> {
   const isFolder = await stat(model).then(
     (found) => found.isDirectory(),
     () => false,
   );
-  const session = await TrainingSession.create(model, isFolder ? {} : { loss: anyLoss });
+  if (isFolder) return TrainingSession.create(model);
+  const open = (lossInputNames: readonly string[] | undefined) =>
+    TrainingSession.create(model, { loss: anyLoss, lossInputNames });
+  try {
+    return await open(known);
+  } catch (error) {
+    const outputs = await inspectModel(nodeRuntime.files, model).then(
+      (found) => found.outputs,
+      () => [],
+    );
+    for (const { name } of outputs) {
+      const session = await open([name]).catch(() => undefined);
+      if (session !== undefined) return session;
+    }
+    throw error;
+  }
+}
+
+async function exported(
+  { model, checkpoint: own }: FoundModel,
+  format: Exclude<Format, 'artifacts'>,
+  checkpoint: string | undefined,
+  flags: ExportFlags,
+): Promise<Uint8Array> {
+  const source = checkpoint ?? own;
+  const record = source === undefined ? undefined : await recordIn(source);
+  const lossInput = record?.reading?.lossInput;
+  const session = await openForExport(model, lossInput);
   try {
     if (checkpoint !== undefined) await session.loadCheckpoint(checkpoint);
-    if (flags.weights !== undefined) await session.importWeights(flags.weights);
+    if (flags.weights !== undefined) await session.importWeights(await findWeights(flags.weights));
     if (format === 'model') return await session.exportModel({ outputs: flags.output });
     if (format === 'weights')
       return await session.exportWeights({

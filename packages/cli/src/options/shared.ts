@@ -48,7 +48,7 @@ export function addSessionOptions(command: Command): Command {
     .option('--no-header', "the first line of a table is data: its columns are '0', '1', ...")
     .option(
       '--weights <file>',
-      'begin with these weights: a .safetensors file, or any checkpoint; all names have to fit',
+      'begin with these weights: a .safetensors file, any checkpoint, or the --out folder of a run; all names have to fit',
     )
     .option('--loss <loss>', `for a forward model: ${lossNames.join(', ')}, or an .onnx file`)
     .option(

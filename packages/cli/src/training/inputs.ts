@@ -22,7 +22,7 @@ export type Classes = Readonly<Record<string, readonly string[]>>;
  *  those found, sorted.
  *  @param known what was found in the data that the model was trained on; then there are no other names
  *  @throws GradwareError FILE, INVALID_DATA, INVALID_OPTION */
-export async function readInputs(
+async function readInputs(
   source: string,
   session: Pick<TrainingSession, 'trainingInputs'>,
   options: MappingOptions,

@@ -11,6 +11,7 @@ import {
 import { TrainingSession } from '@gradware/core/node';
 import { parseLoss } from '../options/loss.js';
 import type { SessionFlags } from '../options/shared.js';
+import { findWeights } from './output-folder.js';
 
 export interface SessionRequest {
   readonly model: string;
@@ -55,7 +56,7 @@ export async function openSession(request: SessionRequest): Promise<TrainingSess
   });
   if (flags.weights === undefined) return session;
   try {
-    await session.importWeights(flags.weights);
+    await session.importWeights(await findWeights(flags.weights));
     return session;
   } catch (error) {
     await session.release();

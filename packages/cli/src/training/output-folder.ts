@@ -106,3 +106,9 @@ export async function findCheckpoint(path: string): Promise<string> {
     remedy: 'Give the --out folder of a run, or a checkpoint file.',
   });
 }
+
+/** The weights that are meant by a path: of the --out folder of a run those of its checkpoint. */
+export async function findWeights(path: string): Promise<string> {
+  const file = join(path, checkpointFile);
+  return (await kindOf(file)) === 'file' ? file : path;
+}
