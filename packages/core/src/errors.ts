@@ -52,3 +52,9 @@ export class GradwareError extends Error {
 export function messageOf(cause: unknown): string {
   return cause instanceof Error ? cause.message : String(cause);
 }
+
+/** @throws GradwareError ABORTED where somebody asked to stop */
+export function refuseAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted)
+    throw new GradwareError('ABORTED', 'Stopped on request', { cause: signal.reason });
+}

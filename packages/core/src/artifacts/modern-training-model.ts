@@ -1,12 +1,7 @@
 import type { Graph, Model, Node, ValueInfo } from '../onnx/ir.js';
-import { parseTrainingModel } from './training-model.js';
+import { accumulatorOps, bufferName, parseTrainingModel, resetName } from './training-model.js';
 
-const bufferSuffix = '_grad.accumulation.buffer';
 const outSuffix = '_grad.accumulation.out';
-const resetName = 'lazy_reset_grad';
-
-/** The ops of accumulators, with which a training model is no longer what it was read from. */
-const accumulators: ReadonlySet<string> = new Set(['InPlaceAccumulator', 'InPlaceAccumulatorV2']);
 
 /** A training model of any age in the form that ORT 1.16 to 1.19 run: inputs are user inputs, parameters, buffers and
  *  the signal; each gradient goes into its buffer by an InPlaceAccumulatorV2 whose output is a flag.
@@ -23,20 +18,20 @@ export function modernTrainingModel(
   });
   const infos = new Map(parsed.parameterInputs.map((info) => [info.name, info]));
   const others = model.graph.nodes.filter(
-    ({ domain, opType }) => !(domain === 'com.microsoft' && accumulators.has(opType)),
+    ({ domain, opType }) => !(domain === 'com.microsoft' && accumulatorOps.has(opType)),
   );
   const added = parsed.trainable.map(
     ({ parameter, gradient }, i): Node => ({
       name: `GradientAccumulator${i}`,
       opType: 'InPlaceAccumulatorV2',
       domain: 'com.microsoft',
-      inputs: [parameter + bufferSuffix, gradient, resetName],
+      inputs: [bufferName(parameter), gradient, resetName],
       outputs: [parameter + outSuffix],
       attributes: {},
     }),
   );
   const buffers = parsed.trainable.map(
-    ({ parameter }): ValueInfo => ({ ...infos.get(parameter), name: parameter + bufferSuffix }),
+    ({ parameter }): ValueInfo => ({ ...infos.get(parameter), name: bufferName(parameter) }),
   );
   const flags = parsed.trainable.map(
     ({ parameter }): ValueInfo => ({ name: parameter + outSuffix, type: 'bool', shape: [1] }),

@@ -39,9 +39,20 @@ interface Accumulator extends TrainableParameter {
 }
 
 /** The ops that add a gradient to a buffer, old and new: (buffer, gradient, reset or update signal). */
-const accumulatorOps: ReadonlySet<string> = new Set(['InPlaceAccumulator', 'InPlaceAccumulatorV2']);
+export const accumulatorOps: ReadonlySet<string> = new Set([
+  'InPlaceAccumulator',
+  'InPlaceAccumulatorV2',
+]);
 
 const gradientSuffix = '_grad';
+/** The input of ORT's training models that lets a step overwrite the gradients that there are. */
+export const resetName = 'lazy_reset_grad';
+
+/** What the input is called that holds the gradients of a parameter, added up. */
+export function bufferName(parameter: string): string {
+  return parameter + bufferSuffix;
+}
+
 const bufferSuffix = '_grad.accumulation.buffer';
 
 /** What a training_model.onnx trains, and how.

@@ -1,9 +1,11 @@
 import { GradwareError } from '../errors.js';
 import type { GraphBuilder } from '../graph/builder.js';
+import { plainNumbers } from '../graph/constants.js';
 import { carriesQuantized, quantizes } from '../graph/quantization.js';
 import { knownScan } from '../graph/scan.js';
 import { ShapeProblem } from '../graph/shapes/rule.js';
 import { sameShape, type Value } from '../graph/value.js';
+import { isFloatType } from '../onnx/convert-floats.js';
 import type { DataType, Node } from '../onnx/ir.js';
 import { usedNames } from '../onnx/names.js';
 import { mergeProducts } from './merge-products.js';
@@ -13,15 +15,8 @@ import { gradientRuleOf, isDifferentiable, takesGradientOf } from './rules/index
 /** Ops (Sign, Round, Floor, Ceil) whose straight-through estimate takes the place of a gradient of zero. */
 export type StraightThrough = ReadonlySet<string> | undefined;
 
-const floats: ReadonlySet<DataType> = new Set<DataType>([
-  'float32',
-  'float16',
-  'bfloat16',
-  'float64',
-]);
-
 export function isFloat({ type }: { readonly type: DataType }): boolean {
-  return floats.has(type);
+  return isFloatType(type);
 }
 
 /** Whether an output depends on inputs that do: floats in and out, and quantized numbers from where they are made to
@@ -179,7 +174,7 @@ function backward(
     needs: (i) => active.has(node.inputs[i] ?? ''),
     constant: (i) => {
       const tensor = builder.constant(node.inputs[i] ?? '');
-      return tensor && Array.from(tensor.data as ArrayLike<number | bigint>, Number);
+      return tensor && plainNumbers(tensor.data);
     },
   };
   try {

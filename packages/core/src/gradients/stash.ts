@@ -1,5 +1,6 @@
 import { GradwareError } from '../errors.js';
 import type { GraphBuilder } from '../graph/builder.js';
+import { plainNumbers } from '../graph/constants.js';
 import { int, normalizeAxis, type TensorType, type Value } from '../graph/value.js';
 import type { Node } from '../onnx/ir.js';
 
@@ -100,7 +101,7 @@ function stashOf(builder: GraphBuilder, node: Node): Stashed | undefined {
     y: builder.value(node.outputs[0] ?? ''),
     constant: (i) => {
       const tensor = builder.constant(node.inputs[i] ?? '');
-      return tensor && Array.from(tensor.data as ArrayLike<number | bigint>, Number);
+      return tensor && plainNumbers(tensor.data);
     },
   });
 }

@@ -1,6 +1,6 @@
 import { GradwareError } from '../errors.js';
 import type { Node, TensorData } from '../onnx/ir.js';
-import { tensorOf } from './constants.js';
+import { plainNumbers, tensorOf } from './constants.js';
 import { domainOf } from './dialect.js';
 import { foldNode, foldRuleOf } from './fold.js';
 import { helpers } from './helpers.js';
@@ -128,7 +128,7 @@ export function createBuilder(): GraphBuilder {
         outputCount: node.outputs.length,
         constant: (i) => {
           const tensor = node.inputs[i] ? constant(node.inputs[i]) : undefined;
-          return tensor && Array.from(tensor.data as ArrayLike<number | bigint>, Number);
+          return tensor && plainNumbers(tensor.data);
         },
         producerInput: (i, j) => values.get(producers.get(node.inputs[i] ?? '')?.inputs[j] ?? ''),
       });

@@ -26,5 +26,10 @@ export function numbersOf({ type, data }: TensorData): number[] | undefined {
   const { array, bits } = elementTypes[type];
   const packed = bits < 8 || type.startsWith('float8') || type.startsWith('complex');
   if (array === undefined || packed || type === 'float16' || type === 'bfloat16') return undefined;
+  return plainNumbers(data);
+}
+
+/** The elements of a constant as JavaScript counts: large integers are rounded, 16-bit floats stay bit patterns. */
+export function plainNumbers(data: TensorData['data']): number[] {
   return Array.from(data as ArrayLike<number | bigint>, Number);
 }

@@ -1,4 +1,5 @@
 import { GradwareError } from '../errors.js';
+import { tensorElement } from '../onnx/element-types.js';
 import type { Graph, Node, TensorData, ValueInfo } from '../onnx/ir.js';
 import { subgraphs, usedNames } from '../onnx/names.js';
 import { boundLoops } from './bound-loops.js';
@@ -64,7 +65,7 @@ export async function addTyped(
     await learnNumbers(builder, [node], oracle);
     const decomposition = necessaryForm(builder, node);
     if (decomposition !== undefined) takeApart(builder, node, decomposition);
-    else if (shapeRuleOf(node.opType) !== undefined && !isTrainingOnlyByName(node))
+    else if (shapeRuleOf(node.opType) !== undefined && !isTypedByName(node))
       placeByRule(builder, node);
     else if (isStockOp(node.opType, node.domain))
       for (const [own, types] of await askOracle(builder, [node], oracle)) builder.add(own, types);
@@ -102,7 +103,7 @@ async function askOracle(
 ): Promise<readonly (readonly [Node, readonly Value[]])[]> {
   if (nodes.length === 0) return [];
   const outputs = nodes.flatMap((node) => node.outputs).filter((name) => name !== '');
-  const question = typesOf(builder, nodes, outputs);
+  const question = typeQuestion(builder, nodes, outputs);
   const answers = await oracle.inference(question);
   const types = new Map<string, TensorType>();
   const producer = producerIn(nodes);
@@ -135,7 +136,7 @@ async function askByRunning(
   oracle: ShapeOracle,
 ): Promise<ReadonlyMap<string, TensorType>> {
   try {
-    return await oracle.execution(typesOf(builder, nodes, open));
+    return await oracle.execution(typeQuestion(builder, nodes, open));
   } catch (error) {
     // Zeros may be what a shape cannot be made of.
     const isConstant = (name: string) => builder.constant(name) !== undefined;
@@ -191,8 +192,12 @@ function questionOf(
   };
 }
 
-/** Of types only: no loop goes on until its condition ends it. */
-function typesOf(builder: GraphBuilder, nodes: readonly Node[], outputs: readonly string[]): Graph {
+/** Asks for types only: no loop goes on until its condition ends it. */
+function typeQuestion(
+  builder: GraphBuilder,
+  nodes: readonly Node[],
+  outputs: readonly string[],
+): Graph {
   const once = builder.op.scalar(1, 'int64').name;
   const question = questionOf(builder, nodes, outputs);
   const initializers = new Map(question.initializers);
@@ -210,13 +215,17 @@ function producerIn(nodes: readonly Node[]): (name: string) => Node | undefined 
 }
 
 function exactType(info: ValueInfo | undefined): TensorType | undefined {
-  const { type, shape } = info ?? {};
+  const { shape } = info ?? {};
+  const type = tensorElement(info);
   if (type === undefined || shape === undefined) return undefined;
-  if (type === 'sequence' || type === 'optional' || type === 'sparse' || type === 'map')
-    return undefined;
   const exact = shape.filter((dim): dim is number => typeof dim === 'number' && dim >= 0);
   return exact.length === shape.length ? { type, shape: exact } : undefined;
 }
+
+/** Ops beside reductions whose output may be a scalar though an input is none. */
+const scalarOps: ReadonlySet<string> = new Set([
+  ...['Gather', 'NegativeLogLikelihoodLoss', 'Size', 'SoftmaxCrossEntropyLoss', 'Squeeze'],
+]);
 
 /** ORT reports an unknown rank as []: believed only where our own rule says so too, or the inputs are all scalars. */
 function isScalarByRule(
@@ -227,19 +236,12 @@ function isScalarByRule(
   const known = node.inputs.map((name) => types.get(name) ?? builder.values.get(name));
   if (known.length > 0 && known.every((type) => type !== undefined && type.shape.length === 0))
     return true;
-  const scalarOps = new Set([
-    'Size',
-    'SoftmaxCrossEntropyLoss',
-    'NegativeLogLikelihoodLoss',
-    'Squeeze',
-    'Gather',
-  ]);
   return node.opType.startsWith('Reduce') || scalarOps.has(node.opType);
 }
 
-/** Ops whose rule cannot work without knowing what the gradient belongs to. */
-function isTrainingOnlyByName(node: Node): boolean {
-  return isTrainingOp(node.opType, node.domain) && node.opType === 'AveragePoolGrad';
+/** Ops whose inputs do not tell the shape of the output: it is that of the value whose gradient they make, by its name. */
+function isTypedByName(node: Node): boolean {
+  return node.opType === 'AveragePoolGrad' && isTrainingOp(node.opType, node.domain);
 }
 
 function placeByRule(builder: GraphBuilder, node: Node): void {
@@ -250,7 +252,7 @@ function placeByRule(builder: GraphBuilder, node: Node): void {
     name: node.name || node.outputs[0] || node.opType,
     domain: node.domain,
   };
-  if (isTrainingOnlyByName(node) && named[0] !== undefined) {
+  if (isTypedByName(node) && named[0] !== undefined) {
     builder.emit(node.opType, operands, node.attributes, { ...outputs, types: [named[0]] });
     return;
   }

@@ -1,6 +1,7 @@
 import { GradwareError } from '../errors.js';
 import type { FunctionDefinition, Graph, Model, Node } from '../onnx/ir.js';
-import { subgraphs } from '../onnx/names.js';
+import { freshName, subgraphs } from '../onnx/names.js';
+import { identityNode } from './identity.js';
 
 /** What a few nested functions may grow to; a small file can ask for any number. */
 const mostNodes = 200_000;
@@ -36,12 +37,7 @@ export function inlineFunctions(model: Model): Model {
   const names = new Set<string>();
   let count = 0;
 
-  function fresh(hint: string): string {
-    let name = hint;
-    for (let i = 1; names.has(name); i++) name = `${hint}_${i}`;
-    names.add(name);
-    return name;
-  }
+  const fresh = (hint: string) => freshName(names, hint);
 
   function call(node: Node, definition: FunctionDefinition, path: readonly string[]) {
     const key = keyOf(definition);
@@ -61,15 +57,7 @@ export function inlineFunctions(model: Model): Model {
       const given = known.get(name);
       // An input that is handed through.
       if (given === undefined) known.set(name, output);
-      else
-        copies.push({
-          name: output,
-          opType: 'Identity',
-          domain: '',
-          inputs: [given],
-          outputs: [output],
-          attributes: {},
-        });
+      else copies.push(identityNode(given, output));
     });
     const rename: Rename = (name) => {
       const mapped = known.get(name) ?? fresh(`${scope}/${name}`);

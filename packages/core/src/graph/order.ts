@@ -2,6 +2,10 @@ import { GradwareError } from '../errors.js';
 import type { Node } from '../onnx/ir.js';
 import { usedNames } from '../onnx/names.js';
 
+/** How far the sorting of a node is. */
+const waits = 1;
+const done = 2;
+
 /** Nodes in an order in which every value is made before it is used; stable where there is a choice. */
 export function sortNodes(nodes: readonly Node[]): readonly Node[] {
   const producer = new Map<string, number>();
@@ -17,25 +21,26 @@ export function sortNodes(nodes: readonly Node[]): readonly Node[] {
     while (stack.length > 0) {
       const i = stack.at(-1) as number;
       const node = nodes[i] as Node;
-      if (state[i] === 2) {
+      if (state[i] === done) {
         stack.pop();
         continue;
       }
       const waiting = (uses[i] ?? [])
         .map((name) => producer.get(name))
-        .filter((p): p is number => p !== undefined && state[p] !== 2);
+        .filter((p): p is number => p !== undefined && state[p] !== done);
       if (waiting.length === 0) {
-        state[i] = 2;
+        state[i] = done;
         sorted.push(node);
         stack.pop();
         continue;
       }
-      // Seen before and still waiting: what it waits for leads back to it.
-      if (state[i] === 1 || waiting.includes(i))
+      // Waiting for a second time: what it waits for leads back to it.
+      if (state[i] === waits || waiting.includes(i))
         throw new GradwareError('INVALID_MODEL', 'The graph has a cycle', {
           where: `node ${node.name || node.opType}`,
+          remedy: 'Export the model anew: no value may depend on itself.',
         });
-      state[i] = 1;
+      state[i] = waits;
       stack.push(...waiting.reverse());
     }
   }

@@ -1,6 +1,7 @@
 import type { Graph, Node, ValueInfo } from '../onnx/ir.js';
 import { usedNames } from '../onnx/names.js';
 import type { GraphBuilder } from './builder.js';
+import { ownOutputs } from './identity.js';
 import { prune } from './order.js';
 import { int, ints, type TensorType, type Value } from './value.js';
 
@@ -63,14 +64,7 @@ export function emitScan(builder: GraphBuilder, parts: ScanParts): Scanned {
     body.push(node);
     for (const output of node.outputs) inside.add(output);
   }
-  // A body may put out neither what it was given nor the same value twice.
-  const free = new Set(body.flatMap(({ outputs }) => outputs));
-  const outputs = wanted.map((value) => {
-    if (free.delete(value.name)) return value;
-    const copy = identity(builder, value);
-    body.push(copy.node);
-    return copy.value;
-  });
+  const { outputs, copies } = putOut(builder, body, wanted);
   const directions = (count: number) => ({
     type: 'ints' as const,
     value: Array<number>(count).fill(backward ? 1 : 0),
@@ -80,7 +74,10 @@ export function emitScan(builder: GraphBuilder, parts: ScanParts): Scanned {
     'Scan',
     [...states.map(({ initial }) => initial), ...sequences.map(({ value }) => value)],
     {
-      body: { type: 'graph', value: graphOf(`${name} step`, body, formals, outputs) },
+      body: {
+        type: 'graph',
+        value: graphOf(`${name} step`, [...body, ...copies], formals, outputs),
+      },
       num_scan_inputs: { type: 'int', value: sequences.length },
       scan_input_directions: directions(sequences.length),
       scan_output_directions: directions(rows.length),
@@ -95,17 +92,16 @@ export function emitScan(builder: GraphBuilder, parts: ScanParts): Scanned {
   return { states: made.slice(0, states.length), rows: made.slice(states.length) };
 }
 
-function identity(builder: GraphBuilder, { name, type, shape }: Value) {
-  const value = builder.declare({ name: builder.fresh(`${name}/row`), type, shape });
-  const node: Node = {
-    name: value.name,
-    opType: 'Identity',
-    domain: '',
-    inputs: [name],
-    outputs: [value.name],
-    attributes: {},
-  };
-  return { node, value };
+/** Values as outputs of a body, and the copies that this takes. */
+function putOut(
+  builder: GraphBuilder,
+  nodes: readonly Node[],
+  wanted: readonly Value[],
+  taken?: Iterable<string>,
+) {
+  const copyOf = (value: Value) => formalOf(builder, `${value.name}/row`, value).name;
+  const { names, copies } = ownOutputs(nodes, wanted, copyOf, taken);
+  return { outputs: names.map((name) => builder.value(name)), copies };
 }
 
 function infoOf({ name, type, shape }: Value): ValueInfo {
@@ -159,16 +155,13 @@ export function extendScan(
   { body, backward }: KnownScan,
   rows: ReadonlyMap<string, Value>,
 ): Node {
-  const taken = new Set(body.outputs.map(({ name }) => name));
-  const made = new Set(body.nodes.flatMap(({ outputs }) => outputs));
-  const nodes = [...body.nodes];
-  const outputs = [...rows.keys()].map((name) => {
-    const value = builder.value(name);
-    if (made.has(name) && !taken.has(name)) return value;
-    const copy = identity(builder, value);
-    nodes.push(copy.node);
-    return copy.value;
-  });
+  const { outputs, copies } = putOut(
+    builder,
+    body.nodes,
+    [...rows.keys()].map((name) => builder.value(name)),
+    body.outputs.map(({ name }) => name),
+  );
+  const nodes = [...body.nodes, ...copies];
   const value: Graph = { ...body, nodes, outputs: [...body.outputs, ...outputs.map(infoOf)] };
   const directions = ints(node.attributes, 'scan_output_directions') ?? [];
   return {

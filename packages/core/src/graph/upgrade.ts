@@ -8,7 +8,7 @@ import type {
   Node,
   TensorData,
 } from '../onnx/ir.js';
-import { subgraphs, usedNames } from '../onnx/names.js';
+import { freshName, subgraphs, usedNames } from '../onnx/names.js';
 import { unfuse } from '../onnx/ort-format/unfuse.js';
 import { numbersOf } from './constants.js';
 import { constantAttribute } from './fold.js';
@@ -157,7 +157,7 @@ function upgradeNode(node: Node, { used, constants }: Uses, scope: Scope): reado
     inputs: readonly string[],
     attributes: Node['attributes'] = {},
   ): string => {
-    const name = fresh(names, `${node.outputs[0]}/${opType}`);
+    const name = freshName(names, `${node.outputs[0]}/${opType}`);
     before.push({ name, opType, domain: '', inputs, outputs: [name], attributes });
     return name;
   };
@@ -187,13 +187,6 @@ function upgradeNode(node: Node, { used, constants }: Uses, scope: Scope): reado
     node,
   );
   return [...before, current];
-}
-
-function fresh(names: Set<string>, hint: string): string {
-  let name = hint;
-  for (let i = 1; names.has(name); i++) name = `${hint}_${i}`;
-  names.add(name);
-  return name;
 }
 
 function collectNames(graph: Graph, names: Set<string>): void {

@@ -1,6 +1,7 @@
 import { GradwareError } from '../errors.js';
 import { elementCount, type Value } from '../graph/value.js';
-import { isFloat, type Loss, type LossContext } from './loss.js';
+import { isFloatType } from '../onnx/convert-floats.js';
+import type { Loss, LossContext } from './loss.js';
 
 /** A loss of one's own: a function that writes nodes with `op` and returns one number.
  *
@@ -18,7 +19,7 @@ export function lossFunction(name: string, write: (context: LossContext) => Valu
 /** A loss as a scalar of shape [].
  *  @throws GradwareError INVALID_MODEL where it is anything else than one floating-point number */
 export function oneNumber(loss: string, { op }: LossContext, result: Value): Value {
-  if (!isFloat(result.type) || elementCount(result.shape) !== 1)
+  if (!isFloatType(result.type) || elementCount(result.shape) !== 1)
     throw new GradwareError('INVALID_MODEL', `The loss ${loss} must be one floating-point number`, {
       where: `it is ${result.type} [${result.shape}]`,
       remedy: 'Take the mean or the sum of it.',

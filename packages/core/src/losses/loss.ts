@@ -1,6 +1,7 @@
 import { GradwareError } from '../errors.js';
 import type { GraphBuilder, Op } from '../graph/builder.js';
 import type { Value } from '../graph/value.js';
+import { isFloatType } from '../onnx/convert-floats.js';
 import type { DataType, Graph } from '../onnx/ir.js';
 import { checkOptions, type Given, type Options, type Resolved } from '../options/options.js';
 
@@ -46,20 +47,11 @@ export function defineLoss<const O extends Options>(definition: LossDefinition<O
   return Object.assign(factory, { definition });
 }
 
-const floats: ReadonlySet<DataType> = new Set<DataType>([
-  'float32',
-  'float16',
-  'bfloat16',
-  'float64',
-]);
-
-export const isFloat = (type: DataType): boolean => floats.has(type);
-
 /** The one prediction of a loss that takes one.
  *  @throws GradwareError INVALID_MODEL where the model offers none, several, or no floats */
 export function onlyPrediction(loss: string, predictions: readonly Value[]): Value {
   const [first, ...others] = predictions;
-  if (first !== undefined && others.length === 0 && isFloat(first.type)) return first;
+  if (first !== undefined && others.length === 0 && isFloatType(first.type)) return first;
   const names = predictions.map(({ name, type }) => `${name} (${type})`).join(', ') || 'none';
   throw new GradwareError(
     'INVALID_MODEL',

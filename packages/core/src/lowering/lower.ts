@@ -1,6 +1,8 @@
 import { GradwareError } from '../errors.js';
 import type { GraphBuilder } from '../graph/builder.js';
+import { plainNumbers } from '../graph/constants.js';
 import { gradware, isStockOp, isTrainingOp } from '../graph/dialect.js';
+import { identityNode } from '../graph/identity.js';
 import { renameNode } from '../graph/inline.js';
 import { sortNodes } from '../graph/order.js';
 import { knownScan } from '../graph/scan.js';
@@ -153,7 +155,7 @@ function applyRule(
       producer,
       constant: (value) => {
         const tensor = builder.constant(value);
-        return tensor && Array.from(tensor.data as ArrayLike<number | bigint>, Number);
+        return tensor && plainNumbers(tensor.data);
       },
       random,
     }),
@@ -200,15 +202,7 @@ function finish(
     const source = resolve(output);
     if (source === output) continue;
     if (made.has(source) && !back.has(source) && !outputs.has(source)) back.set(source, output);
-    else
-      copies.push({
-        name: `${output}/Identity`,
-        opType: 'Identity',
-        domain: '',
-        inputs: [back.get(source) ?? source],
-        outputs: [output],
-        attributes: {},
-      });
+    else copies.push(identityNode(back.get(source) ?? source, output, `${output}/Identity`));
   }
   const final = (name: string): string => {
     const source = resolve(name);

@@ -1,5 +1,5 @@
 import { type ErrorCode, GradwareError } from '../errors.js';
-import type { DataType, TypedArray } from './ir.js';
+import type { DataType, TypedArray, ValueInfo } from './ir.js';
 
 /** A constructor of the typed arrays that hold tensor values. */
 export type TypedArrayConstructor = {
@@ -59,6 +59,12 @@ export const elementTypes: Readonly<Record<DataType, ElementType>> = {
   uint4: row(21, 4, 'int32Data', Uint8Array),
   int4: row(22, 4, 'int32Data', Uint8Array),
 };
+
+/** The element type of a tensor; undefined of what is none, and where the model does not say. */
+export function tensorElement(info: Pick<ValueInfo, 'type'> | undefined): DataType | undefined {
+  const type = info?.type;
+  return type !== undefined && Object.hasOwn(elementTypes, type) ? (type as DataType) : undefined;
+}
 
 const typesByCode: ReadonlyMap<number, DataType> = new Map(
   (Object.keys(elementTypes) as DataType[]).map((name) => [elementTypes[name].code, name]),

@@ -30,3 +30,11 @@ export function usedNames(node: Node): readonly string[] {
     ? direct
     : [...direct, ...nested.flatMap((graph) => [...capturedNames(graph)])];
 }
+
+/** A name that is not among `names` yet, and then is. */
+export function freshName(names: Set<string>, hint: string): string {
+  let name = hint;
+  for (let i = 1; names.has(name); i++) name = `${hint}_${i}`;
+  names.add(name);
+  return name;
+}

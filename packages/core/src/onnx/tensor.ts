@@ -44,6 +44,11 @@ export function zeros(type: DataType, dims: readonly number[]): TensorData {
   };
 }
 
+/** The same tensor with data of its own. */
+export function copyTensor({ type, dims, data }: TensorData): TensorData {
+  return { type, dims, data: data.slice() as typeof data };
+}
+
 /** The little-endian bytes of a tensor's values, without a copy.
  *  @throws GradwareError INVALID_DATA for strings. */
 export function tensorBytes(tensor: TensorData): Uint8Array {

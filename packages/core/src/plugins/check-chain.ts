@@ -70,7 +70,7 @@ function checkReach(
     throw new GradwareError(
       'INVALID_OPTION',
       `A plugin works from step ${from} until step ${until}: on none`,
-      { where },
+      { where, remedy: 'Let `until` be greater than `from`, or leave one of them out.' },
     );
   for (const inner of inside) checkReach(inner, selected, describeInner(inner, where));
 }

@@ -1,6 +1,7 @@
 import { GradwareError } from '../errors.js';
 import { uniform } from '../graph/random.js';
 import { elementCount, type Value } from '../graph/value.js';
+import { didYouMean } from '../options/nearest.js';
 import type { ChainEnvironment } from './environment.js';
 import type { Link } from './link.js';
 import type { PluginContext } from './plugin.js';
@@ -53,7 +54,10 @@ export function createContext(
     setting(name) {
       const setting = plugin.settings?.[name];
       if (setting === undefined)
-        throw new GradwareError('PLUGIN_CONTRACT', `There is no setting "${name}"`, { where });
+        throw new GradwareError('PLUGIN_CONTRACT', `There is no setting "${name}"`, {
+          where,
+          remedy: didYouMean(name, Object.keys(plugin.settings ?? {})),
+        });
       const kind = plugin.kinds?.[name];
       return liveSetting(environment, `${id}.${name}`, { setting, kind });
     },

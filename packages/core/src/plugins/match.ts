@@ -1,5 +1,5 @@
 import picomatch from 'picomatch';
-import { GradwareError } from '../errors.js';
+import { GradwareError, messageOf } from '../errors.js';
 import { didYouMean } from '../options/nearest.js';
 
 /** What a parameter can be chosen by. */
@@ -32,7 +32,7 @@ export function isFiltering({ include, exclude, minRank, maxRank }: ParameterFil
   return (include ?? exclude ?? minRank ?? maxRank) !== undefined;
 }
 
-/** Whether a parameter name is meant by a name or glob. */
+/** A test for the parameters that a name or glob means. */
 function matcher(pattern: string): ParameterPredicate {
   const glob = picomatch(pattern, { bash: true, dot: true });
   return ({ name }) => name === pattern || glob(name);
@@ -53,7 +53,8 @@ function matchers(
   });
 }
 
-/** @throws GradwareError INVALID_OPTION for what is no function, or throws */
+/** A predicate of the user.
+ *  @throws GradwareError INVALID_OPTION for what is no function, or throws */
 function asked(predicate: unknown, owner: string): ParameterPredicate {
   if (typeof predicate !== 'function')
     throw new GradwareError(
@@ -64,7 +65,7 @@ function asked(predicate: unknown, owner: string): ParameterPredicate {
     try {
       return Boolean(predicate(parameter));
     } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
+      const reason = messageOf(cause);
       throw new GradwareError(
         'INVALID_OPTION',
         `${owner}: the function that chooses parameters failed for ${parameter.name}: ${reason}`,

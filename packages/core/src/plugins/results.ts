@@ -1,4 +1,4 @@
-import { GradwareError } from '../errors.js';
+import { GradwareError, messageOf } from '../errors.js';
 import { sameShape, type Value } from '../graph/value.js';
 
 /** Runs a hook, and checks what it returns.
@@ -16,7 +16,7 @@ export function guarded(
     results = run();
   } catch (error) {
     if (error instanceof GradwareError) throw placed(error, where);
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new GradwareError('PLUGIN_CONTRACT', `A plugin failed: ${reason}`, {
       where,
       cause: error,

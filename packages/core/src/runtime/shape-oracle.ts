@@ -1,5 +1,5 @@
 import type { InferenceSession, Tensor } from 'onnxruntime-common';
-import { GradwareError } from '../errors.js';
+import { GradwareError, messageOf } from '../errors.js';
 import { filled } from '../graph/constants.js';
 import type { ShapeOracle } from '../graph/infer.js';
 import { modelOf } from '../graph/model.js';
@@ -10,7 +10,7 @@ import { fromTensor, toTensor } from './tensors.js';
 
 /** What an inference session was not opened for: an op that has no kernel for its types is no fault of the model. */
 function refusal(cause: unknown): GradwareError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
+  const reason = messageOf(cause);
   const missing = /Could not find an implementation for (\w+)/.exec(reason)?.[1];
   if (missing === undefined)
     return new GradwareError('INVALID_MODEL', `ONNX Runtime refuses the model: ${reason}`, {
@@ -59,7 +59,7 @@ export function createShapeOracle(runtime: Runtime): ShapeOracle {
         ),
       );
     } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
+      const reason = messageOf(cause);
       throw new GradwareError('INVALID_MODEL', `ONNX Runtime cannot run the model: ${reason}`, {
         cause,
       });

@@ -1,6 +1,7 @@
 import type { Tensor as AnyTensor, TensorConstructor, TypedTensor } from 'onnxruntime-common';
 import { GradwareError } from '../errors.js';
 import type { DataType, TensorData } from '../onnx/ir.js';
+import { copyTensor } from '../onnx/tensor.js';
 
 /** Element types that a tensor at the border of ONNX Runtime can have. */
 const borderTypes: ReadonlySet<DataType> = new Set([
@@ -34,6 +35,5 @@ export function fromTensor(tensor: AnyTensor): TensorData {
 
 /** A tensor with data of its own, from one that lies on the CPU. */
 export function copyOf(Tensor: TensorConstructor, tensor: AnyTensor): AnyTensor {
-  const { type, dims, data } = fromTensor(tensor);
-  return toTensor(Tensor, { type, dims, data: data.slice() as typeof data });
+  return toTensor(Tensor, copyTensor(fromTensor(tensor)));
 }

@@ -1,4 +1,5 @@
 import type { InferenceSession, Tensor } from 'onnxruntime-common';
+import { identityNode } from '../graph/identity.js';
 import { modelOf } from '../graph/model.js';
 import { encodeModel } from '../onnx/encode-model.js';
 import type { DataType } from '../onnx/ir.js';
@@ -56,16 +57,7 @@ function identityModel(type: DataType): Uint8Array {
   return encodeModel(
     modelOf({
       name: 'copy',
-      nodes: [
-        {
-          name: 'y',
-          opType: 'Identity',
-          domain: '',
-          inputs: ['x'],
-          outputs: ['y'],
-          attributes: {},
-        },
-      ],
+      nodes: [identityNode('x', 'y')],
       inputs: [{ name: 'x', type }],
       outputs: [{ name: 'y', type }],
       initializers: new Map(),

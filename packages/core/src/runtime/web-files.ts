@@ -1,4 +1,4 @@
-import { GradwareError } from '../errors.js';
+import { GradwareError, messageOf } from '../errors.js';
 import type { FileAccess } from './runtime.js';
 
 /** What a relative URL is relative to: the page, or the worker's script. */
@@ -21,8 +21,11 @@ export const webFiles: FileAccess = {
       if (!response.ok) throw new Error(`${response.status} ${response.statusText}`);
       return new Uint8Array(await response.arrayBuffer());
     } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      throw new GradwareError('FILE', `${url} could not be loaded: ${reason}`, { cause });
+      const reason = messageOf(cause);
+      throw new GradwareError('FILE', `${url} could not be loaded: ${reason}`, {
+        remedy: 'Check the address, and that its server lets other pages read it (CORS).',
+        cause,
+      });
     }
   },
   readBeside: () => undefined,

@@ -1,4 +1,5 @@
 import type { GraphBuilder } from '../graph/builder.js';
+import { identityNode } from '../graph/identity.js';
 import { elementTypes } from '../onnx/element-types.js';
 import type { Node } from '../onnx/ir.js';
 
@@ -30,7 +31,7 @@ function imitated(builder: GraphBuilder): HalfForm {
   return {
     type: 'float32',
     narrow,
-    widen: (from, to) => [plain('Identity', from, to)],
+    widen: (from, to) => [identityNode(from, to, `${to}/Identity`)],
     putOut(name, half) {
       const exact = builder.declare({ ...builder.value(name), name: `${name}/exact` });
       return { output: exact.name, after: narrow(exact.name, half) };
@@ -38,14 +39,15 @@ function imitated(builder: GraphBuilder): HalfForm {
   };
 }
 
-function plain(opType: string, from: string, to: string): Node {
-  const name = `${to}/${opType}`;
-  return { name, opType, domain: '', inputs: [from], outputs: [to], attributes: {} };
-}
-
 function cast(from: string, to: string, type: 'float16' | 'float32'): Node {
-  const attributes = { to: { type: 'int', value: elementTypes[type].code } } as const;
-  return { ...plain('Cast', from, to), attributes };
+  return {
+    name: `${to}/Cast`,
+    opType: 'Cast',
+    domain: '',
+    inputs: [from],
+    outputs: [to],
+    attributes: { to: { type: 'int', value: elementTypes[type].code } },
+  };
 }
 
 /** Values in float16 and in float32, each made of the other when it is first asked for. */

@@ -1,4 +1,5 @@
 import { tensorOf } from '../graph/constants.js';
+import { ownOutputs } from '../graph/identity.js';
 import type { Value } from '../graph/value.js';
 import type { Graph, Node, TensorData, ValueInfo } from '../onnx/ir.js';
 import { names } from './program.js';
@@ -112,10 +113,11 @@ function bodyOf(parts: LoopParts): Graph {
     stop === undefined
       ? node('Identity', [goOn], `${goOn}_next`)
       : node('Not', [stop], `${goOn}_next`);
-  const { outputs, copies } = distinctOutputs(parts.nodes, [
-    ...carried.map(({ value, next }) => ({ name: next, type: value, spare: `${value.name}/next` })),
-    ...collected.map((value) => ({ name: value.name, type: value, spare: `${value.name}/turn` })),
-  ]);
+  const wanted = [
+    ...carried.map(({ value, next }) => ({ name: next, value, copy: `${value.name}/next` })),
+    ...collected.map((value) => ({ name: value.name, value, copy: `${value.name}/turn` })),
+  ];
+  const { names: outputs, copies } = ownOutputs(parts.nodes, wanted, ({ copy }) => copy);
   return {
     name: 'step',
     nodes: [
@@ -130,27 +132,11 @@ function bodyOf(parts: LoopParts): Graph {
       { name: goOn, type: 'bool', shape: [] },
       ...carried.map(({ value }) => info(value.name, value)),
     ],
-    outputs: [{ name: `${goOn}_next`, type: 'bool', shape: [] }, ...outputs],
+    outputs: [
+      { name: `${goOn}_next`, type: 'bool', shape: [] },
+      ...wanted.map(({ value }, i) => info(outputs[i] ?? '', value)),
+    ],
     initializers: parts.initializers,
     valueInfo: new Map(),
   };
-}
-
-interface WantedOutput {
-  readonly name: string;
-  readonly type: Value;
-  /** Its name where it has to be a copy. */
-  readonly spare: string;
-}
-
-/** The body of a Loop must make each of its outputs itself, and each once: what it does not is copied. */
-function distinctOutputs(nodes: readonly Node[], wanted: readonly WantedOutput[]) {
-  const free = new Set(nodes.flatMap((own) => own.outputs));
-  const copies: Node[] = [];
-  const outputs = wanted.map(({ name, type, spare }): ValueInfo => {
-    if (free.delete(name)) return info(name, type);
-    copies.push(node('Identity', [name], spare));
-    return info(spare, type);
-  });
-  return { outputs, copies };
 }

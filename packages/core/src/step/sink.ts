@@ -1,4 +1,5 @@
 import { gradware } from '../graph/dialect.js';
+import { ownOutputs } from '../graph/identity.js';
 import { sortNodes } from '../graph/order.js';
 import type { Graph, Node } from '../onnx/ir.js';
 import { usedNames } from '../onnx/names.js';
@@ -80,31 +81,13 @@ function exclusive(
 
 function branchGraph(nodes: readonly Node[], branch: Branch, name: string): Graph {
   const own = nodes.filter((node) => branch.nodes.has(node));
-  const made = new Set(own.flatMap((node) => node.outputs));
-  const taken = new Set<string>();
-  const copies: Node[] = [];
-  const outputs = branch.roots.map((root, i) => {
-    if (made.has(root) && !taken.has(root)) {
-      taken.add(root);
-      return root;
-    }
-    // A value from outside, or one wanted twice: a branch must make its outputs itself.
-    const copy = `${name}/output_${i}`;
-    copies.push({
-      name: copy,
-      opType: 'Identity',
-      domain: '',
-      inputs: [root],
-      outputs: [copy],
-      attributes: {},
-    });
-    return copy;
-  });
+  const roots = branch.roots.map((root) => ({ name: root }));
+  const { names, copies } = ownOutputs(own, roots, (_, i) => `${name}/output_${i}`);
   return {
     name,
-    nodes: sinkSelects([...own, ...copies], outputs),
+    nodes: sinkSelects([...own, ...copies], names),
     inputs: [],
-    outputs: outputs.map((output) => ({ name: output })),
+    outputs: names.map((output) => ({ name: output })),
     initializers: new Map(),
     valueInfo: new Map(),
   };

@@ -1,4 +1,4 @@
-import { GradwareError } from '../errors.js';
+import { GradwareError, messageOf } from '../errors.js';
 
 /** One thing that a suite looks at; `run` throws with what it found. */
 export interface Check {
@@ -19,7 +19,7 @@ export async function runAll(owner: string, checks: readonly Check[]): Promise<v
     try {
       await run();
     } catch (error) {
-      failed.push(`${name}: ${error instanceof Error ? error.message : String(error)}`);
+      failed.push(`${name}: ${messageOf(error)}`);
     }
   }
   if (failed.length === 0) return;

@@ -1,5 +1,6 @@
 import { modernTrainingModel } from '../artifacts/modern-training-model.js';
 import { readOptimizerModel } from '../artifacts/optimizer-model.js';
+import { bufferName } from '../artifacts/training-model.js';
 import { optimizerModel } from '../artifacts/write-optimizer-model.js';
 import { writeOrtCheckpoint } from '../artifacts/write-ort-checkpoint.js';
 import { GradwareError } from '../errors.js';
@@ -46,7 +47,7 @@ export async function convertArtifacts(
   const trainModel = modernTrainingModel(training, held.keys(), file);
   const wanted = trainModel.graph.inputs.map(({ name }) => name);
   const inputs = new Set(wanted);
-  const trains = (name: string) => inputs.has(`${name}_grad.accumulation.buffer`);
+  const trains = (name: string) => inputs.has(bufferName(name));
   const lacking = wanted.find((name) => trains(name) && !held.has(name));
   if (lacking !== undefined)
     throw new GradwareError('INVALID_CHECKPOINT', `The checkpoint has no parameter "${lacking}"`, {

@@ -1,5 +1,5 @@
 import picomatch from 'picomatch';
-import { GradwareError } from '../errors.js';
+import { GradwareError, refuseAborted } from '../errors.js';
 import { byteLength } from '../onnx/element-types.js';
 import { adamw } from '../optimizers/adamw.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
@@ -41,8 +41,7 @@ export async function createTrainingSession(
   const { runtime } = registered;
   const { seed = 0, signal } = options;
   checkTrainingOptions(options);
-  if (signal?.aborted)
-    throw new GradwareError('ABORTED', 'Stopped on request', { cause: signal.reason });
+  refuseAborted(signal);
   const source = await loadSource(runtime.files, given, options, createShapeOracle(runtime));
   requireMemory(runtime, source);
   const wanted = (options.executionProviders ?? [runtime.defaultProvider]).map((entry) =>

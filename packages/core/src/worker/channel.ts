@@ -1,5 +1,5 @@
 import type { Tensor } from 'onnxruntime-common';
-import { GradwareError } from '../errors.js';
+import { GradwareError, messageOf, refuseAborted } from '../errors.js';
 import { type Endpoint, listen, watch } from './endpoint.js';
 import { pack, unpack } from './pack.js';
 import { unpackError } from './pack-error.js';
@@ -61,7 +61,7 @@ function createChannel(endpoint: Endpoint): Channel {
     try {
       endpoint.postMessage({ ...request, protocol }, transfer);
     } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
+      const reason = messageOf(cause);
       throw new GradwareError('INVALID_OPTION', `This cannot be sent to a worker: ${reason}`, {
         remedy:
           'Functions (plugins, schedules, losses) do not cross from thread to thread: make them in the function that the worker hands to serveSession.',
@@ -120,8 +120,7 @@ function createChannel(endpoint: Endpoint): Channel {
       const { value, transfer, signal } = pack(question, (tensor) =>
         data.has(tensor) ? keep(tensor) : undefined,
       );
-      if (signal?.aborted)
-        throw new GradwareError('ABORTED', 'Stopped on request', { cause: signal.reason });
+      refuseAborted(signal);
       const id = next();
       const abort = () => post({ type: 'abort', id });
       const answer = new Promise<Answer>((resolve, reject) => {

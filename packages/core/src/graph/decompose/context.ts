@@ -1,5 +1,6 @@
 import type { Node } from '../../onnx/ir.js';
 import type { GraphBuilder } from '../builder.js';
+import { plainNumbers } from '../constants.js';
 import type { DecompositionContext, Values } from './decomposition.js';
 
 /** What a decomposition may ask about a node of a graph. */
@@ -21,7 +22,7 @@ export function contextOf(
     wants: (i) => (node.outputs[i] ?? '') !== '',
     constant: (i) => {
       const tensor = builder.constant(node.inputs[i] ?? '');
-      return tensor && Array.from(tensor.data as ArrayLike<number | bigint>, Number);
+      return tensor && plainNumbers(tensor.data);
     },
   };
 }

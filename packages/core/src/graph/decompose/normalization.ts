@@ -1,4 +1,4 @@
-import { float, int, ints, normalizeAxis } from '../value.js';
+import { elementCount, float, int, ints, normalizeAxis } from '../value.js';
 import { type DecompositionContext, decompositions } from './decomposition.js';
 
 /** The sum that a fused residual norm begins with, and the norm of it. */
@@ -35,7 +35,7 @@ export const normalization = decompositions({
   LRN({ op, x: [x], attributes }) {
     const size = int(attributes, 'size', 1);
     const [batch = 0, channels = 0, ...spatial] = x.shape;
-    const pixels = spatial.reduce((product, dim) => product * dim, 1);
+    const pixels = elementCount(spatial);
     const before = Math.floor((size - 1) / 2);
     const squares = op.reshape(op.Mul(x, x), [batch, 1, channels, pixels]);
     const means = op.AveragePool(squares, {

@@ -1,5 +1,5 @@
 import type { Node } from '../../onnx/ir.js';
-import type { TensorType } from '../value.js';
+import { elementCount, type TensorType } from '../value.js';
 
 /** The most elements a folded constant may have: shapes, axes and bounds, never weights. */
 export const foldLimit = 4096;
@@ -40,7 +40,7 @@ export function mapPositions<Result>(
   shape: readonly number[],
   apply: (position: readonly number[]) => Result,
 ): readonly Result[] {
-  const count = shape.reduce((product, dim) => product * dim, 1);
+  const count = elementCount(shape);
   const strides = stridesOf(shape);
   return Array.from({ length: count }, (_, flat) =>
     apply(shape.map((dim, axis) => Math.floor(flat / (strides[axis] ?? 1)) % dim)),

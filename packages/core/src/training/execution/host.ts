@@ -1,5 +1,5 @@
 import type { Tensor } from 'onnxruntime-common';
-import { GradwareError } from '../../errors.js';
+import { GradwareError, messageOf } from '../../errors.js';
 import { filled } from '../../graph/constants.js';
 import type { HostContext, HostGradient } from '../../plugins/plugin.js';
 import { placed } from '../../plugins/results.js';
@@ -92,7 +92,7 @@ async function callPlugin(
     results = await plugin.transformHost?.(gradients, context);
   } catch (cause) {
     if (cause instanceof GradwareError) throw placed(cause, where);
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     throw new GradwareError('PLUGIN_CONTRACT', `A plugin failed: ${reason}`, { where, cause });
   }
   if (!Array.isArray(results) || results.length !== gradients.length)

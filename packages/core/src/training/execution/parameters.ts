@@ -2,7 +2,7 @@ import type { Tensor } from 'onnxruntime-common';
 import { GradwareError } from '../../errors.js';
 import { elementCount, sameShape } from '../../graph/value.js';
 import type { TensorData } from '../../onnx/ir.js';
-import { zeros } from '../../onnx/tensor.js';
+import { copyTensor, zeros } from '../../onnx/tensor.js';
 import { didYouMean } from '../../options/nearest.js';
 import type { Runtime } from '../../runtime/runtime.js';
 import { fromTensor, toTensor } from '../../runtime/tensors.js';
@@ -133,15 +133,12 @@ export function parameterAccess(
           { remedy: 'Give a value of the type and shape of the parameter.' },
         );
       refuseFixed(name, given);
-      const copy = { ...given, data: given.data.slice() as typeof given.data };
-      store.set(keyOf(name), toTensor(runtime.Tensor, copy));
+      store.set(keyOf(name), toTensor(runtime.Tensor, copyTensor(given)));
     },
     setAll(values) {
       for (const [name, tensor] of values) refuseFixed(name, tensor);
-      for (const [name, { type, dims, data }] of values) {
-        const copy = data.slice() as typeof data;
-        store.set(keyOf(name), toTensor(runtime.Tensor, { type, dims, data: copy }));
-      }
+      for (const [name, tensor] of values)
+        store.set(keyOf(name), toTensor(runtime.Tensor, copyTensor(tensor)));
       if (values.size === source.parameters.size) nominal = false;
     },
     all: () => new Map([...source.parameters.keys()].map((name) => [name, get(name)])),

@@ -1,5 +1,7 @@
+import { bufferName, resetName } from '../../artifacts/training-model.js';
 import { GradwareError } from '../../errors.js';
 import { differentiate } from '../../gradients/differentiate.js';
+import { identityNode } from '../../graph/identity.js';
 import type { ShapeOracle } from '../../graph/infer.js';
 import { prune } from '../../graph/order.js';
 import type { Value } from '../../graph/value.js';
@@ -193,7 +195,7 @@ function requireValues(
   });
 }
 
-const lazyReset: ValueInfo = { name: 'lazy_reset_grad', type: 'bool', shape: [1] };
+const lazyReset: ValueInfo = { name: resetName, type: 'bool', shape: [1] };
 
 interface Accumulation {
   readonly nodes: readonly Node[];
@@ -208,23 +210,14 @@ function accumulate(
 ): readonly Accumulation[] {
   return [...gradients].map(([name, gradient], i) => {
     const own = `${name}_grad`;
-    const buffer = `${own}.accumulation.buffer`;
+    const buffer = bufferName(name);
     const out = `${own}.accumulation.out`;
     const { type, shape } = gradient;
     // Two parameters may have one gradient: each needs it under its name.
     const alias: readonly Node[] =
       gradient.name === own || values.has(own)
         ? []
-        : [
-            {
-              name: `${own}/Identity`,
-              opType: 'Identity',
-              domain: '',
-              inputs: [gradient.name],
-              outputs: [own],
-              attributes: {},
-            },
-          ];
+        : [identityNode(gradient.name, own, `${own}/Identity`)];
     const source = alias.length > 0 ? own : gradient.name;
     return {
       nodes: [

@@ -1,4 +1,5 @@
 import type { GraphBuilder } from '../../graph/builder.js';
+import { plainNumbers } from '../../graph/constants.js';
 import { int, ints, type Value } from '../../graph/value.js';
 import type { Inputs } from '../../lowering/rule.js';
 import { loweringRuleOf } from '../../lowering/rules/index.js';
@@ -39,7 +40,7 @@ export function avoidWrongKernels(builder: GraphBuilder, openBatch: boolean): vo
 
 function numbersOf(builder: GraphBuilder, name: string): readonly number[] | undefined {
   const tensor = name === '' ? undefined : builder.constant(name);
-  return tensor && Array.from(tensor.data as ArrayLike<number | bigint>, Number);
+  return tensor && plainNumbers(tensor.data);
 }
 
 function rewrite(builder: GraphBuilder, node: Node): Value | undefined {

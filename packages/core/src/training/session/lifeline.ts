@@ -1,5 +1,6 @@
 import { GradwareError } from '../../errors.js';
 import type { TensorData } from '../../onnx/ir.js';
+import { copyTensor } from '../../onnx/tensor.js';
 import type { OpenDevice } from '../execution/device.js';
 import { isLoss } from '../execution/failures.js';
 import type { StateStore } from '../execution/state-store.js';
@@ -46,7 +47,10 @@ export function createLifeline(parts: LifelineParts): Lifeline {
       progress: progress.read(),
       // Plugins that work on the host write into their own state.
       tensors: new Map(
-        tensors.map(([key, tensor]) => [key, key.startsWith('plugin/') ? copyOf(tensor) : tensor]),
+        tensors.map(([key, tensor]) => [
+          key,
+          key.startsWith('plugin/') ? copyTensor(tensor) : tensor,
+        ]),
       ),
     };
   }
@@ -95,8 +99,4 @@ export function createLifeline(parts: LifelineParts): Lifeline {
       }
     },
   };
-}
-
-function copyOf({ type, dims, data }: TensorData): TensorData {
-  return { type, dims, data: data.slice() as typeof data };
 }

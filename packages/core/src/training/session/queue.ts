@@ -1,4 +1,4 @@
-import { GradwareError } from '../../errors.js';
+import { GradwareError, refuseAborted } from '../../errors.js';
 
 /** One thing at a time: sessions of ONNX Runtime do not like company. */
 export interface Queue {
@@ -48,9 +48,4 @@ export function throughGuard(
   guard: <Result>(task: () => Promise<Result>) => Promise<Result>,
 ): Pick<Queue, 'add'> {
   return { add: (task, signal) => add(() => guard(task), signal) };
-}
-
-function refuseAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted)
-    throw new GradwareError('ABORTED', 'Stopped on request', { cause: signal.reason });
 }

@@ -1,5 +1,6 @@
 import type { Tensor } from 'onnxruntime-common';
 import { GradwareError } from '../../errors.js';
+import { elementCount } from '../../graph/value.js';
 import type { DataType, TypedArray } from '../../onnx/ir.js';
 import { zeros } from '../../onnx/tensor.js';
 import type { Runtime } from '../../runtime/runtime.js';
@@ -18,7 +19,7 @@ export function stackBatches(runtime: Runtime, batches: readonly Feeds[]): Feeds
   return Object.fromEntries(
     Object.entries(first).map(([name, { type, dims }]) => {
       const all = zeros(type as DataType, [batches.length, ...dims]);
-      const size = dims.reduce((product, dim) => product * dim, 1);
+      const size = elementCount(dims);
       batches.forEach((batch, k) => {
         const own = fromTensor(batch[name] as Tensor);
         (all.data as Float32Array).set(own.data as Float32Array, k * size);
@@ -76,7 +77,7 @@ export function takeRows(runtime: Runtime, data: Feeds, rows: ArrayLike<number>)
   return Object.fromEntries(
     Object.entries(data).map(([name, tensor]) => {
       const { type, dims, data: source } = fromTensor(tensor);
-      const size = dims.slice(1).reduce((product, dim) => product * dim, 1);
+      const size = elementCount(dims.slice(1));
       const taken = zeros(type, [rows.length, ...dims.slice(1)]);
       const from = source as Float32Array;
       const to = taken.data as TypedArray as Float32Array;

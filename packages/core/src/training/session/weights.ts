@@ -57,8 +57,7 @@ export function weightAccess({
         }
         const missing = [...source.parameters.keys()].filter((name) => !loaded.has(name));
         const unexpected = [...tensors.keys()].filter((name) => !loaded.has(name));
-        if (strict) refuseMisfits(missing, unexpected, file);
-        if (loaded.size === 0) refuseMisfits(missing, unexpected, file);
+        if (strict || loaded.size === 0) refuseMisfits(missing, unexpected, file);
         parameters.setAll(loaded);
         return { loaded: [...loaded.keys()], missing, unexpected };
       }),

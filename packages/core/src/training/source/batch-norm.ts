@@ -1,7 +1,7 @@
 import { GradwareError } from '../../errors.js';
 import { int } from '../../graph/value.js';
 import type { Graph, Model, Node } from '../../onnx/ir.js';
-import { usedNames } from '../../onnx/names.js';
+import { freshName, usedNames } from '../../onnx/names.js';
 
 /** Whether batch norms normalise by the batch and follow it with their running statistics, or keep to the statistics
  *  that they have. */
@@ -42,7 +42,7 @@ export function trainingForm(graph: Graph, mode: BatchNormMode | undefined): Tra
     const [y = ''] = node.outputs;
     const outputs = ['', 'running_mean', 'running_var'].map((suffix, i) => {
       const given = node.outputs[i] ?? '';
-      return given === '' ? fresh(names, `${y}_${suffix}`) : given;
+      return given === '' ? freshName(names, `${y}_${suffix}`) : given;
     });
     const inputs = node.inputs.map((name, i) => {
       if (i < 3 || !graph.initializers.has(name)) return name;
@@ -77,11 +77,4 @@ export function evaluationForm(model: Model): Model {
       : node,
   );
   return { ...model, graph: { ...graph, nodes } };
-}
-
-function fresh(names: Set<string>, hint: string): string {
-  let name = hint;
-  for (let i = 1; names.has(name); i++) name = `${hint}_${i}`;
-  names.add(name);
-  return name;
 }

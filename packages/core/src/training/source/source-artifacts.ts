@@ -7,6 +7,7 @@ import { inferTypes, type ShapeOracle } from '../../graph/infer.js';
 import { upgradeModel } from '../../graph/upgrade.js';
 import type { Value } from '../../graph/value.js';
 import type { Provider } from '../../lowering/rule.js';
+import { tensorElement } from '../../onnx/element-types.js';
 import type { Graph, Model, TensorData, ValueInfo } from '../../onnx/ir.js';
 import { optimizerFromArtifacts } from '../../optimizers/from-artifacts.js';
 import type { TrainingGraph } from '../../step/training-graph.js';
@@ -225,15 +226,5 @@ function nominalTensor(
       remedy:
         'A nominal checkpoint needs a training model that states the shapes of its parameters.',
     });
-  return filled(
-    type === undefined ||
-      type === 'sequence' ||
-      type === 'optional' ||
-      type === 'sparse' ||
-      type === 'map'
-      ? tensor.type
-      : type,
-    dims,
-    0,
-  );
+  return filled(tensorElement({ type }) ?? tensor.type, dims, 0);
 }

@@ -1,5 +1,6 @@
 import { sortNodes } from '../../graph/order.js';
 import { elementCount } from '../../graph/value.js';
+import { isFloatType } from '../../onnx/convert-floats.js';
 import type { DataType, Graph, Node } from '../../onnx/ir.js';
 import { usedNames } from '../../onnx/names.js';
 import { selectNames } from '../../plugins/match.js';
@@ -15,8 +16,6 @@ export interface ParameterChoice {
   readonly trains: boolean;
   readonly why: string;
 }
-
-const floats: ReadonlySet<DataType> = new Set(['float32', 'float16', 'bfloat16', 'float64']);
 
 const usedAs = 'used as ';
 const statistic = 'a running statistic';
@@ -119,7 +118,7 @@ export function chooseParameters(
   const isWeight = ({ node, i }: { readonly node: Node; readonly i: number }) =>
     alwaysWeights[node.opType]?.includes(i) ||
     (node.opType === 'Add' && products.has(node.inputs[1 - i] ?? ''));
-  const candidates = [...graph.initializers].filter(([, { type }]) => floats.has(type));
+  const candidates = [...graph.initializers].filter(([, { type }]) => isFloatType(type));
   const names = candidates.map(([name]) => name);
   const wanted =
     requiresGrad && new Set(selectNames(names, requiresGrad, undefined, 'requiresGrad'));
