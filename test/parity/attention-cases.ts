@@ -342,7 +342,7 @@ const attention = (
   shape: readonly number[] = four(4, steps),
 ) => fused('Attention', inputs, [shape], attributes, '');
 
-/** Ops of opset 23, which are taken apart wherever they stand. */
+/** Ops of opset 23 and 24, which are taken apart wherever they stand. */
 export const laterOps: readonly GradientCase[] = [
   attention([four(4, steps), four(4, keys), four(4, keys)]),
   attention([four(4, steps), four(2, keys), four(2, keys)], { scale: 0.3 }),
@@ -401,6 +401,7 @@ export const laterOps: readonly GradientCase[] = [
     { num_heads: heads, rotary_embedding_dim: 2 },
     '',
   ),
+  ...[{}, { alpha: 0.5 }].map((attributes) => fused('Swish', [[2, 3]], [[2, 3]], attributes, '')),
 ];
 
 /** A mask that is shorter than the keys, which the standard pads and ORT's kernel refuses. */

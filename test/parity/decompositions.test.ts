@@ -9,7 +9,7 @@ import { fusedForms, fusedOps, groupedAttention } from './attention-cases.js';
 import { controlFlow } from './control-flow-cases.js';
 import { decomposed } from './further-cases.js';
 import { recurrence } from './recurrent-cases.js';
-import { sampling } from './sampling-cases.js';
+import { patches, sampling } from './sampling-cases.js';
 
 const families: Readonly<Record<string, readonly GradientCase[]>> = {
   controlFlow,
@@ -17,6 +17,7 @@ const families: Readonly<Record<string, readonly GradientCase[]>> = {
   fusedForms,
   fusedOps,
   groupedAttention,
+  patches,
   recurrence,
   sampling,
 };

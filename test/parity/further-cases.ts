@@ -107,6 +107,29 @@ export const sequences: readonly GradientCase[] = [
   ]),
 ];
 
+/** Transforms of real and complex numbers, longer and shorter than the signal. */
+export const spectral: readonly GradientCase[] = [1, 2].flatMap((parts) =>
+  [undefined, 4, 5, 8].flatMap((length) => {
+    const dft = (signal: readonly number[], attributes: Attributes, axis?: number) =>
+      one(
+        'DFT',
+        [
+          [...signal, parts],
+          length === undefined ? null : fixed('int64', [length], []),
+          ...(axis === undefined ? [] : [fixed('int64', [axis], [])]),
+        ],
+        attributes,
+      );
+    return [
+      dft([2, 5], {}),
+      dft([6, 2], { inverse: 1 }, 0),
+      parts === 1
+        ? dft([2, 6], { onesided: 1 }, 1)
+        : dft([2, length === 8 ? 5 : 3], { onesided: 1, inverse: 1 }, -2),
+    ];
+  }),
+);
+
 /** Ops taken apart that ORT's kernel refuses as they are. */
 export const beyondKernels: readonly GradientCase[] = [2, 4].map((size) =>
   one('LRN', [[2, 5, 3, 2]], { size, alpha: 0.3 }),

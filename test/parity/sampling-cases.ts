@@ -1,5 +1,5 @@
 import type { Attributes } from '../../packages/core/src/graph/value.js';
-import { type GradientCase, ints } from '../support/check-gradients.js';
+import { fixed, type GradientCase, ints } from '../support/check-gradients.js';
 
 const paddings = ['zeros', 'border', 'reflection'];
 
@@ -30,6 +30,53 @@ const planes = ['nearest', 'linear', 'cubic'].flatMap((mode) =>
     }),
   ),
 );
+
+const blocks = (image: readonly number[], block: readonly number[], columns: number) => [
+  [2, 3 * block.reduce((product, dim) => product * dim, 1), columns],
+  ints(...image),
+  ints(...block),
+];
+
+/** Crops and pads, blocks of columns, and pools undone. */
+export const patches: readonly GradientCase[] = [
+  ...[
+    [3, 7],
+    [6, 2],
+    [5, 4],
+    [2, 1],
+  ].flatMap((target) => [
+    { op: 'CenterCropPad', inputs: [[5, 4], ints(...target)] },
+    { op: 'CenterCropPad', inputs: [[5, 2, 4], ints(...target)], attributes: { axes: [-1, 0] } },
+  ]),
+  { op: 'Col2Im', inputs: blocks([4, 5], [2, 3], 9) },
+  { op: 'Col2Im', inputs: blocks([5, 5], [1, 5], 5) },
+  {
+    op: 'Col2Im',
+    inputs: blocks([5, 6], [2, 3], 9),
+    attributes: { strides: [2, 2], pads: [1, 0, 0, 1] },
+  },
+  {
+    op: 'Col2Im',
+    inputs: blocks([5, 7], [2, 3], 12),
+    attributes: { dilations: [2, 1], strides: [1, 2], pads: [0, 1, 0, 1] },
+  },
+  { op: 'Col2Im', inputs: blocks([6], [3], 4) },
+  {
+    op: 'MaxUnpool',
+    inputs: [[1, 2, 2, 2], fixed('int64', [1, 2, 12, 11, 17, 18, 24, 31], [1, 2, 2, 2])],
+    attributes: { kernel_shape: [2, 2], strides: [2, 2] },
+  },
+  {
+    op: 'MaxUnpool',
+    inputs: [[1, 1, 2, 2], fixed('int64', [6, 8, 16, 24], [1, 1, 2, 2]), ints(1, 1, 5, 5)],
+    attributes: { kernel_shape: [2, 2], strides: [2, 2] },
+  },
+  {
+    op: 'MaxUnpool',
+    inputs: [[1, 1, 3], fixed('int64', [0, 3, 4], [1, 1, 3])],
+    attributes: { kernel_shape: [3] },
+  },
+];
 
 export const sampling: readonly GradientCase[] = [
   ...planes,

@@ -101,6 +101,29 @@ test.each(affine)('AffineGrid has the gradients of %s', async (name) => {
   });
 });
 
+test('Col2Im has the gradients of fold', async () => {
+  const sizes = { image: tensorOf('int64', [6, 7]), block: tensorOf('int64', [2, 3]) };
+  await expectGradients('fold', {
+    opType: 'Col2Im',
+    opset: 18,
+    inputs: ['x', 'image', 'block'],
+    attributes: { dilations: [2, 1], pads: [1, 2, 1, 2], strides: [1, 2] },
+    constants: new Map(Object.entries(sizes)),
+  });
+});
+
+test('MaxUnpool has the gradients of max_unpool2d', async () => {
+  const { dims, data } = below(arrays, 'unpool').get('indices') as TensorData;
+  const indices = tensorOf('int64', Array.from(data as Float32Array), dims);
+  await expectGradients('unpool', {
+    opType: 'MaxUnpool',
+    opset: 11,
+    inputs: ['x', 'places'],
+    attributes: { kernel_shape: [2, 2], strides: [2, 2] },
+    constants: new Map([['places', indices]]),
+  });
+});
+
 const image = { type: 'float32', dims: [1, 1, 3, 3], data: new Float32Array(9).fill(1) } as const;
 
 function gridOf(...numbers: readonly number[]): TensorData {

@@ -11,10 +11,15 @@ const otherTypes: ReadonlySet<string> = new Set([
   'QuantizeLinear',
 ]);
 
-/** What no form of a graph can give a provider: shaders have no doubles, nothing casts bytes, and Scan has no kernel. */
+/** What no form of a graph can give a provider: shaders have no doubles, nothing casts bytes, and Scan, DFT and MaxUnpool have no
+ *  kernel. */
 const beyond: Partial<Record<Provider, (checked: GradientCase) => boolean>> = {
   webgpu: ({ op, attributes, longestUnrolled }) =>
-    (op === 'Cast' && attributes?.to === 11) || otherTypes.has(op) || longestUnrolled === 0,
+    (op === 'Cast' && attributes?.to === 11) ||
+    op === 'DFT' ||
+    op === 'MaxUnpool' ||
+    otherTypes.has(op) ||
+    longestUnrolled === 0,
 };
 
 /** The cases of a family that a provider can compute. */

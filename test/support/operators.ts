@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { gradientRuleOf, isDifferentiable } from '../../packages/core/src/gradients/rules/index.js';
 import { decompositionOf } from '../../packages/core/src/graph/decompose/index.js';
 import { upgradeModel } from '../../packages/core/src/graph/upgrade.js';
+import { upgrades } from '../../packages/core/src/graph/upgrade-rules.js';
 import type { Node } from '../../packages/core/src/onnx/ir.js';
 import { decodeModel } from '../../packages/core/src/onnx/model.js';
 import { gradientPaths } from '../../packages/core/src/training/source/gradient-paths.js';
@@ -12,7 +13,13 @@ import { kernelsLacking } from './kernels-lacking.js';
 import { knownOperators } from './known-operators.js';
 import { loweringTable } from './lowered-operators.js';
 
-type Gradient = 'rule' | 'taken apart' | 'zero' | '';
+type Gradient = 'rule' | 'taken apart' | 'written anew' | 'zero' | '';
+
+/** Ops of other opsets that the model is upgraded, or brought back, from. */
+const writtenAs: Readonly<Record<string, string>> = {
+  RMSNormalization: 'SimplifiedLayerNormalization',
+  Upsample: 'Resize',
+};
 
 interface Row {
   readonly op: string;
@@ -83,6 +90,7 @@ function gradientOf(op: string): Gradient {
   const node = nodeOf(op);
   if (!isDifferentiable(node.opType)) return 'zero';
   if (decompositionOf(node) !== undefined) return 'taken apart';
+  if (Object.hasOwn(upgrades, op) && Object.hasOwn(writtenAs, op)) return 'written anew';
   return gradientRuleOf(node) === undefined ? '' : 'rule';
 }
 
@@ -111,6 +119,7 @@ function rows(): readonly Row[] {
 const marks: Readonly<Record<Gradient, string>> = {
   rule: 'yes',
   'taken apart': 'yes, taken apart',
+  'written anew': 'yes, as ',
   zero: 'none flows',
   '': 'no',
 };
@@ -133,11 +142,12 @@ function onWebgpu({ onCpu }: Row): string {
 export function operatorsTable(): string {
   const all = rows();
   const count = (holds: (row: Row) => boolean) => all.filter(holds).length;
-  const flows = all.filter(({ gradient }) => gradient === 'rule' || gradient === 'taken apart');
+  const flows = all.filter(({ gradient }) => gradient !== 'zero' && gradient !== '');
   const cases = Object.values(families).flat().length;
   const lines = all.map((row) => {
     const cpu = row.differences > 0 ? 'run' : row.models.length > 0 ? 'run' : '';
-    const cells = [row.op, marks[row.gradient], checkedBy(row), cpu, onWebgpu(row)];
+    const gradient = `${marks[row.gradient]}${writtenAs[row.op] ?? ''}`;
+    const cells = [row.op, gradient, checkedBy(row), cpu, onWebgpu(row)];
     return `| ${cells.join(' | ')} |`;
   });
   return `# Operators
@@ -156,7 +166,8 @@ Made from the tests by \`pnpm docs:operators\`; a test fails where it is stale.
 | run on the CPU | ${count((row) => row.differences > 0 || row.models.length > 0)} |
 | wholly on the GPU with webgpu, by table | ${count((row) => row.onCpu?.length === 0)} |
 
-* **gradient**: *yes* means a rule, *taken apart* that the op is written with others first. *None flows* is declared: the
+* **gradient**: *yes* means a rule, *taken apart* that the op is written with others first,
+  *as X* that models of other opsets are rewritten with X. *None flows* is declared: the
   output does not depend smoothly on any input.
 * **checked by**: *finite differences* over attributes, broadcasting and degenerate shapes, in double precision where ONNX
   Runtime has it; *ORT*: how many of these cases also agree with the kernels of ORT's training runtime 1.19.2; *PyTorch*:

@@ -98,7 +98,7 @@ const microsoftTraining = new Set([
 const contribOnly = new Set(['BiasGelu', 'FastGelu', 'FusedConv', 'FusedMatMul', 'QuickGelu']);
 
 /** Ops of ai.onnx that the opset of step graphs does not have; they are always taken apart. */
-const newer = new Set(['Attention', 'RotaryEmbedding']);
+const newer = new Set(['Attention', 'RotaryEmbedding', 'Swish']);
 
 /** The domain in which an op builder emits an op. */
 export function domainOf(opType: string): string {

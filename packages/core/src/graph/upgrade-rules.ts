@@ -175,13 +175,6 @@ const splitCount: UpgradeStep = ({ node }) =>
     ? withAttributes(node, { num_outputs: integer(node.outputs.length) })
     : node;
 
-const swish: UpgradeStep = ({ node, emit, floatLike }) => {
-  const [x = ''] = node.inputs;
-  const alpha = float(node.attributes, 'alpha', 1);
-  const scaled = alpha === 1 ? x : emit('Mul', [x, floatLike(alpha, x)]);
-  return { ...node, opType: 'Mul', inputs: [x, emit('Sigmoid', [scaled])], attributes: {} };
-};
-
 /** What changed between opset 7 and today in ways that a node shows. Ops that are not here kept their form: they
  *  only learnt more element types, negative axes, or attributes whose default is the old meaning. */
 export const upgrades: Readonly<Record<string, readonly Upgrade[]>> = {
@@ -245,7 +238,6 @@ export const upgrades: Readonly<Record<string, readonly Upgrade[]>> = {
     { since: 18, step: splitCount },
   ],
   Squeeze: axesInput,
-  Swish: [{ since: 24, when: 'newer', step: swish }],
   TopK: [{ since: 10, step: becomesInput('k', 1) }],
   Unsqueeze: axesInput,
   Upsample: [{ since: 10, step: resize }],

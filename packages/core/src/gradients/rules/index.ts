@@ -18,6 +18,7 @@ import { reductions } from './reductions.js';
 import { resizing } from './resize.js';
 import { scattering } from './scatter.js';
 import { selection } from './selection.js';
+import { spectral } from './spectral.js';
 import { straightThroughRules } from './straight-through.js';
 
 const gradientRules: GradientRules = {
@@ -38,6 +39,7 @@ const gradientRules: GradientRules = {
   ...resizing,
   ...scattering,
   ...selection,
+  ...spectral,
 };
 
 /** ONNX's own domain, ORT's and Gradware's, whose ops bear names of their own. */

@@ -47,6 +47,10 @@ function globalMaxPool({ dy, x: [x], y, op }: GradientContext) {
 
 export const pooling = rules({
   MaxPool: maxPool,
+  // Where pools overlap, two may say one place: each is given its gradient, as in PyTorch.
+  MaxUnpool: ({ dy, x: [, indices], op }) => [
+    op.Gather(op.reshape(dy, [elementCount(dy.shape)]), indices, { axis: 0 }),
+  ],
   AveragePool: averagePool,
   GlobalAveragePool: ({ dy, x: [x], op }) => [
     op.Expand(op.Div(dy, elementCount(x.shape.slice(2))), op.ints(x.shape)),

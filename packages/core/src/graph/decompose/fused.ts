@@ -61,6 +61,11 @@ function dequantize({ op, x, attributes, has }: DecompositionContext): readonly 
 }
 
 export const fusedForms = decompositions({
+  /** x·σ(αx). */
+  Swish: ({ op, x: [x], attributes }) => {
+    const alpha = float(attributes, 'alpha', 1);
+    return [op.Mul(x, op.Sigmoid(alpha === 1 ? x : op.Mul(x, alpha)))];
+  },
   DequantizeLinear: dequantize,
   'com.microsoft.BiasAdd': ({ op, x: [x, bias, skip] }) => [op.Add(op.Add(x, bias), skip)],
   'com.microsoft.BiasSplitGelu': biasSplitGelu,

@@ -9,6 +9,7 @@ import { controlFlow } from './control-flow.js';
 import type { Decomposition, Decompositions } from './decomposition.js';
 import { fusedForms } from './fused.js';
 import { normalization } from './normalization.js';
+import { patches } from './patches.js';
 import { recurrent } from './recurrent.js';
 import { rotary } from './rotary.js';
 import { sampling } from './sampling.js';
@@ -19,6 +20,7 @@ const table: Decompositions = {
   ...controlFlow,
   ...fusedForms,
   ...normalization,
+  ...patches,
   ...recurrent,
   ...rotary,
   ...sampling,

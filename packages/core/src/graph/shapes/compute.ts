@@ -1,4 +1,4 @@
-import { int, ints, sameShape, type TensorType, text } from '../value.js';
+import { elementCount, int, ints, sameShape, type TensorType, text } from '../value.js';
 import {
   broadcastShapes,
   constant,
@@ -191,10 +191,22 @@ export const computeShapes = {
     const y = pool(context);
     return [y, { type: 'int64', shape: y.shape }];
   },
-  MaxUnpool: (context: ShapeContext): TensorType => ({
-    type: input(context, 0).type,
-    shape: constant(context, 2),
-  }),
+  MaxUnpool: (context: ShapeContext): TensorType => {
+    const { type, shape } = input(context, 0);
+    if (context.x[2] !== undefined) return { type, shape: constant(context, 2) };
+    const [strides, pads] = [ints(context.attributes, 'strides'), ints(context.attributes, 'pads')];
+    const kernel = ints(context.attributes, 'kernel_shape') ?? [];
+    const spatial = kernel.map((size, i) => {
+      const reach = ((shape[i + 2] ?? 1) - 1) * (strides?.[i] ?? 1) + size;
+      return reach - (pads?.[i] ?? 0) - (pads?.[i + kernel.length] ?? 0);
+    });
+    return { type, shape: [...shape.slice(0, 2), ...spatial] };
+  },
+  Col2Im: (context: ShapeContext): TensorType => {
+    const { type, shape } = input(context, 0);
+    const channels = (shape[1] ?? 0) / elementCount(constant(context, 2));
+    return { type, shape: [shape[0] ?? 0, channels, ...constant(context, 1)] };
+  },
   GridSample: (context: ShapeContext): TensorType => {
     const { type, shape } = input(context, 0);
     return { type, shape: [...shape.slice(0, 2), ...input(context, 1).shape.slice(1, -1)] };

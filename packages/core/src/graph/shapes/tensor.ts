@@ -237,6 +237,27 @@ export const tensorShapes = {
     const repeats = constant(context, 1);
     return { type, shape: shape.map((dim, axis) => dim * (repeats[axis] ?? 1)) };
   },
+  CenterCropPad: (context: ShapeContext) => {
+    const { type, shape } = input(context, 0);
+    const axes = ints(context.attributes, 'axes') ?? [...shape.keys()];
+    const dims = [...shape];
+    constant(context, 1).forEach((size, i) => {
+      dims[normalizeAxis(axes[i] ?? i, shape.length)] = size;
+    });
+    return { type, shape: dims };
+  },
+  DFT: (context: ShapeContext) => {
+    const { type, shape } = input(context, 0);
+    const given = context.x[2] === undefined ? -2 : (constant(context, 2)[0] ?? -2);
+    const axis = normalizeAxis(given, shape.length);
+    const signal = shape[axis] ?? 0;
+    const inverse = int(context.attributes, 'inverse', 0) === 1;
+    const half = int(context.attributes, 'onesided', 0) === 1;
+    const whole = half && inverse ? 2 * (signal - 1) : signal;
+    const length = context.x[1] === undefined ? whole : (constant(context, 1)[0] ?? whole);
+    const bins = half && !inverse ? Math.floor(length / 2) + 1 : length;
+    return { type, shape: [...shape.with(axis, bins).slice(0, -1), half && inverse ? 1 : 2] };
+  },
   DepthToSpace: (context: ShapeContext) => blocks(context, 1),
   SpaceToDepth: (context: ShapeContext) => blocks(context, -1),
   Shape: (context: ShapeContext) => {
