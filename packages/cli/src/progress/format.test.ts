@@ -1,5 +1,12 @@
 import { expect, test } from 'vitest';
-import { formatCount, formatNumber, formatRate, formatShare, formatTime } from './format.js';
+import {
+  asArgument,
+  formatCount,
+  formatNumber,
+  formatRate,
+  formatShare,
+  formatTime,
+} from './format.js';
 
 test.each([
   [0, '0'],
@@ -24,4 +31,13 @@ test('rates, counts and shares', () => {
   expect(formatCount(1437)).toBe('1,437');
   expect(formatCount(1234567)).toBe('1,234,567');
   expect(formatShare(0.98333)).toBe('98.33 %');
+});
+
+test.each([
+  ['runs/läuft.1', 'linux', 'runs/läuft.1'],
+  ['my runs/a', 'linux', "'my runs/a'"],
+  ["it's $1", 'linux', "'it'\\''s $1'"],
+  ['my runs\\a', 'win32', '"my runs\\a"'],
+])('%s in a shell of %s', (text, platform, wanted) => {
+  expect(asArgument(text, platform)).toBe(wanted);
 });

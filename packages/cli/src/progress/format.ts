@@ -32,3 +32,9 @@ export function formatCount(count: number): string {
 export function formatShare(share: number): string {
   return `${(share * 100).toFixed(2)} %`;
 }
+
+/** A text as it is typed into a shell: what a shell would split or read otherwise stands in quotes. */
+export function asArgument(text: string, platform: string = process.platform): string {
+  if (/^[\p{L}\p{M}\p{N}/.,:_@%+=-]+$/u.test(text)) return text;
+  return platform === 'win32' ? `"${text}"` : `'${text.replaceAll("'", "'\\''")}'`;
+}

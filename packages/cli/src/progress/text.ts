@@ -1,7 +1,14 @@
 import type { EpochEvent, Evaluation, StepsEvent } from '@gradware/core';
 import { style, type Terminal } from '../output/terminal.js';
 import { type BarState, renderBar } from './bar.js';
-import { formatCount, formatNumber, formatRate, formatShare, formatTime } from './format.js';
+import {
+  asArgument,
+  formatCount,
+  formatNumber,
+  formatRate,
+  formatShare,
+  formatTime,
+} from './format.js';
 import { createRate } from './rate.js';
 import type { EndInfo, Reporter, StartInfo } from './reporter.js';
 
@@ -150,7 +157,7 @@ function describeEnd(info: EndInfo, strong: (text: string) => string): readonly 
   if (status === 'stopped')
     return [
       `Stopped after step ${step}`,
-      ...(checkpoint === undefined ? [] : [`Go on with: --resume ${checkpoint}`]),
+      ...(checkpoint === undefined ? [] : [`Go on with: --resume ${asArgument(checkpoint)}`]),
     ];
   const found = validation === undefined ? [] : describeEvaluation(validation, 'validation ');
   return [
