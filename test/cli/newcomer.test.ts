@@ -118,6 +118,18 @@ test.each([
   expect(stderr).toMatch(message);
 });
 
+test('more names than classes: which names there are', async () => {
+  const lines = readFileSync(path('digits.csv'), 'utf16le').trimEnd().split('\r\n');
+  const odd = lines.map((line, i) => (i === 200 ? line.replace(/;[^;]*$/, ';zwölf') : line));
+  writeFileSync(path('more.csv'), odd.join('\n'));
+  const { code, stderr } = await gradware(
+    ...['train', model, '--data', path('more.csv'), '--label', 'Ziffer', '--out', path('none')],
+  );
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/label 10 is out of range.*more\.csv, input "labels", row 199/);
+  expect(stderr).toMatch(/"Ziffer" holds 11 names.*zwölf.*an output for each/);
+});
+
 test('yes or no: accuracy is that of the answers', async () => {
   const { columns } = await readDataset(join(digits, 'digits-test.npz'));
   const [image, labels] = [columns.get('image'), columns.get('labels')];

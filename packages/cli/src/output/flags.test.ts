@@ -11,6 +11,12 @@ test.each([
   ['cross-entropy with ignoreIndex -1.', '--loss cross-entropy:ignore-index=-1.'],
   ["Say batchNorm: 'train' to train them", 'Say --batch-norm train to train them'],
   ['no header line (option header: false)', 'no header line (--no-header)'],
+  ['Say which column it is: x=<column>.', 'Say which column it is: --input x=<column>.'],
+  [
+    'Say which columns it is made of, as in x=a,b, or only what belongs elsewhere, as in y=c: then the rest is x.',
+    'Say which columns it is made of, as in --input x=a,b, or only what belongs elsewhere, as in --input y=c: then the rest is x.',
+  ],
+  ['Choose the columns: x=<columns>.', 'Choose the columns: --input x=<columns>.'],
   ['The file frozen.npz', 'The file frozen.npz'],
 ])('%s', (given, wanted) => {
   expect(inFlags(given)).toBe(wanted);

@@ -7,6 +7,7 @@ const flags: readonly (readonly [RegExp, string])[] = [
   [/\bbatchNorm: '(\w+)'/g, '--batch-norm $1'],
   [/\bcrossEntropy\(\{ axis: -1 \}\) or /g, ''],
   [/\bcross-entropy with ignoreIndex (-?\d+)/g, '--loss cross-entropy:ignore-index=$1'],
+  [/(it is: |made of, as in |elsewhere, as in |Choose the columns: )(?=[^\s-])/g, '$1--input '],
   [/\(option columns\)/g, '(--input and --label)'],
   [/\(option delimiter\)/g, '(--delimiter)'],
   [/\(option classes\)/g, '(--label)'],

@@ -60,11 +60,19 @@ export async function readChecked(
     const { code, problem, where, remedy, cause } = error;
     throw new GradwareError(code, problem, {
       where: where === undefined ? source : `${source}, ${where}`,
-      ...(remedy !== undefined && { remedy }),
+      remedy: namesRemedy(read.classes) ?? remedy ?? 'Correct the data.',
       cause,
     });
   }
   return read;
+}
+
+/** Labels that were names are numbers from 0: too large where there are more names than classes. */
+function namesRemedy(classes: Classes): string | undefined {
+  const [[column, names] = []] = Object.entries(classes);
+  if (column === undefined || names === undefined) return undefined;
+  const some = names.slice(0, 20).join(', ');
+  return `The column "${column}" holds ${names.length} names, numbered from 0 as they are sorted: ${some}${names.length > 20 ? ', ...' : ''}. Give the model an output for each, or correct the names.`;
 }
 
 /** Fits a data set to the inputs of a model. */
