@@ -88,8 +88,9 @@ export type {
 export type { ConvertedArtifacts, ConvertOptions } from './training/convert-artifacts.js';
 export type { GeneratedArtifacts, GenerateOptions } from './training/generate/generate.js';
 export type { ArtifactOptimizer } from './training/generate/optimizer.js';
-export { type Inspection, inspectModel, type OpUse } from './training/inspect/inspect.js';
+export type { Inspection, OpUse } from './training/inspect/inspect.js';
 export type { Fallback, FallbackOptions } from './training/inspect/inspect-fallbacks.js';
+export { inspectModel } from './training/inspect/inspect-model.js';
 export { type Evaluation, type EvaluationOptions, evaluate } from './training/loop/evaluation.js';
 export {
   type EpochEvent,

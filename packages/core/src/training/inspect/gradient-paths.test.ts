@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { Attribute, Model, Node, TensorData } from '../../onnx/ir.js';
 import { encodeModel } from '../../onnx/model.js';
 import { nodeFiles } from '../../runtime/node-files.js';
-import { inspectModel } from './inspect.js';
+import { inspectModel } from './inspect-model.js';
 
 type Given = readonly [op: string, inputs: string, output: string, attributes?: Node['attributes']];
 

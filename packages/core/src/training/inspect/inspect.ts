@@ -55,11 +55,13 @@ export interface Inspection {
   readonly warnings: readonly string[];
 }
 
-type InspectOptions = Pick<TrainingOptions, 'lossInputNames' | 'requiresGrad' | 'frozenParams'>;
+export type InspectOptions = Pick<
+  TrainingOptions,
+  'lossInputNames' | 'requiresGrad' | 'frozenParams'
+>;
 
-/** Reads a model, or training artifacts, and says what would train and what stands in the way. Nothing is run.
- *  @throws GradwareError FILE, INVALID_MODEL, INVALID_CHECKPOINT, UNKNOWN_PARAMETER */
-export async function inspectModel(
+/** What `inspectModel` does. */
+export async function inspect(
   files: FileAccess,
   given: Trainable,
   options: InspectOptions = {},

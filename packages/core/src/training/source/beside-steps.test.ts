@@ -6,7 +6,7 @@ import type { Attribute, Node } from '../../onnx/ir.js';
 import { encodeModel } from '../../onnx/model.js';
 import { sgd } from '../../optimizers/sgd.js';
 import type { TrainingOptions } from '../api.js';
-import { inspectModel } from '../inspect/inspect.js';
+import { inspectModel } from '../inspect/inspect-model.js';
 
 const node = (
   opType: string,
