@@ -15,7 +15,7 @@ import * as further from './further-cases.js';
 import * as single from './gradient-cases.js';
 import { batchFirst, recurrence, recurrenceAsScan } from './recurrent-cases.js';
 import { resizing } from './resize-cases.js';
-import { patches, sampling } from './sampling-cases.js';
+import { frozenForms, patches, sampling } from './sampling-cases.js';
 
 /** All gradient cases, by family: each is compared with finite differences, and makes docs/OPERATORS.md. */
 export const families: Readonly<Record<string, readonly GradientCase[]>> = {
@@ -24,6 +24,7 @@ export const families: Readonly<Record<string, readonly GradientCase[]>> = {
   batchFirst,
   controlFlow,
   emptyRows,
+  frozenForms,
   fusedForms,
   fusedOps,
   gpuForms,

@@ -1,4 +1,4 @@
-import type { Attributes } from '../../packages/core/src/graph/value.js';
+import { type Attributes, toAttributes } from '../../packages/core/src/graph/value.js';
 import { fixed, type GradientCase, ints } from '../support/check-gradients.js';
 
 const paddings = ['zeros', 'border', 'reflection'];
@@ -76,6 +76,34 @@ export const patches: readonly GradientCase[] = [
     inputs: [[1, 1, 3], fixed('int64', [0, 3, 4], [1, 1, 3])],
     attributes: { kernel_shape: [3] },
   },
+];
+
+/** Nobody wants the gradient of these. */
+function frozen(
+  op: string,
+  inputs: GradientCase['inputs'],
+  attributes: Attributes = {},
+): GradientCase {
+  return {
+    op: `${op} of what does not train`,
+    inputs,
+    build: (builderOp, x, emit) => {
+      const floats = x.filter(({ type }) => type.startsWith('float'));
+      const given = x.map((value) => (floats.includes(value) ? builderOp.Floor(value) : value));
+      const [y] = emit(op, given, toAttributes(attributes));
+      return builderOp.Mul(y, builderOp.Sum(...floats.map((value) => builderOp.sum(value))));
+    },
+  };
+}
+
+export const frozenForms: readonly GradientCase[] = [
+  frozen('GridSample', [
+    [1, 2, 4, 4],
+    [1, 3, 3, 2],
+  ]),
+  frozen('AffineGrid', [[2, 2, 3], ints(2, 1, 3, 4)]),
+  frozen('CenterCropPad', [[5, 4], ints(3, 7)]),
+  frozen('Col2Im', [[1, 4, 4], ints(3, 3), ints(2, 2)]),
 ];
 
 export const sampling: readonly GradientCase[] = [

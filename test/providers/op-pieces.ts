@@ -11,12 +11,11 @@ const otherTypes: ReadonlySet<string> = new Set([
   'QuantizeLinear',
 ]);
 
-/** What no form of a graph can give a provider: shaders have no doubles, nothing casts bytes, and Scan, DFT and MaxUnpool have no
+/** What no form of a graph can give a provider: shaders have no doubles, nothing casts bytes, and Scan and MaxUnpool have no
  *  kernel. */
 const beyond: Partial<Record<Provider, (checked: GradientCase) => boolean>> = {
   webgpu: ({ op, attributes, longestUnrolled }) =>
     (op === 'Cast' && attributes?.to === 11) ||
-    op === 'DFT' ||
     op === 'MaxUnpool' ||
     otherTypes.has(op) ||
     longestUnrolled === 0,

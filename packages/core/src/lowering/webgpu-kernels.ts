@@ -7,7 +7,7 @@ import { subgraphs } from '../onnx/names.js';
  *  CPU's results. */
 const kernels = new Set(
   `Abs Acos Acosh Add And ArgMax ArgMin Asin Asinh Atan Atanh AveragePool BatchNormalization BiasGelu Cast CastLike Ceil
-  Clip Concat ConstantOfShape Conv ConvTranspose Cos Cosh CumSum DepthToSpace DequantizeLinear Div Einsum Elu Equal Erf
+  Clip Concat ConstantOfShape Conv ConvTranspose Cos Cosh CumSum DFT DepthToSpace DequantizeLinear Div Einsum Elu Equal Erf
   Exp Expand FastGelu Flatten Floor GRU Gather GatherElements GatherND Gelu Gemm GlobalAveragePool GlobalMaxPool Greater
   GreaterOrEqual HardSigmoid HardSwish Identity If InstanceNormalization LSTM LayerNormalization LeakyRelu Less
   LessOrEqual Log LpNormalization MatMul Max MaxPool Min Mish Mul MultiHeadAttention Neg Not PRelu Pad Pow QuickGelu

@@ -23,6 +23,12 @@ export interface DecompositionContext {
   constant(i: number): readonly number[] | undefined;
 }
 
+/** What forms ask that lowering uses, too, where nobody wants a gradient but a provider has no kernel. */
+export type FormContext = Pick<
+  DecompositionContext,
+  'op' | 'x' | 'attributes' | 'node' | 'constant'
+>;
+
 /** The outputs of a node, made of ops that have gradient rules or decompositions of their own. */
 export type Decomposition = (context: DecompositionContext) => readonly (Value | undefined)[];
 

@@ -2,9 +2,9 @@ import { GradwareError } from '../../errors.js';
 import { tensorOf } from '../constants.js';
 import { windowOf } from '../shapes/compute.js';
 import { elementCount, ints, normalizeAxis, type Value } from '../value.js';
-import { type DecompositionContext, decompositions } from './decomposition.js';
+import { decompositions, type FormContext } from './decomposition.js';
 
-function known({ constant, node }: DecompositionContext, i: number): readonly number[] {
+function known({ constant, node }: FormContext, i: number): readonly number[] {
   const numbers = constant(i);
   if (numbers !== undefined) return numbers;
   throw new GradwareError(
@@ -18,7 +18,7 @@ function known({ constant, node }: DecompositionContext, i: number): readonly nu
 }
 
 /** A Pad that takes away what it does not add; of an odd number, one more at the end. */
-function centerCropPad(context: DecompositionContext): readonly Value[] {
+function centerCropPad(context: FormContext): readonly Value[] {
   const { op, x, attributes } = context;
   const [data] = x;
   const rank = data.shape.length;
@@ -37,7 +37,7 @@ function centerCropPad(context: DecompositionContext): readonly Value[] {
 }
 
 /** Blocks are added up where they lie: a transposed convolution whose filters pick one element each. */
-function col2Im(context: DecompositionContext): readonly Value[] {
+function col2Im(context: FormContext): readonly Value[] {
   const { op, x, attributes } = context;
   const [data] = x;
   const [image, block] = [known(context, 1), known(context, 2)];

@@ -2,7 +2,7 @@ import { GradwareError } from '../../errors.js';
 import type { Op } from '../builder.js';
 import { tensorOf } from '../constants.js';
 import { elementCount, int, text, type Value } from '../value.js';
-import { type DecompositionContext, decompositions } from './decomposition.js';
+import { decompositions, type FormContext } from './decomposition.js';
 
 /** Of the neighbours of a place along one axis: how far from the whole number below it (or next to it), and what they
  *  count, as polynomials in the rest: c₀ + c₁t + c₂t² + ... */
@@ -44,14 +44,14 @@ interface Sampling {
   readonly sizes: readonly number[];
 }
 
-function refuse({ node }: DecompositionContext, problem: string): never {
+function refuse({ node }: FormContext, problem: string): never {
   throw new GradwareError('NO_GRADIENT', `No gradient is known for ${node.opType} ${problem}`, {
     where: `node ${node.name}`,
     remedy: 'Export the model again, or keep the node and what it depends on frozen.',
   });
 }
 
-function samplingOf(context: DecompositionContext): Sampling {
+function samplingOf(context: FormContext): Sampling {
   const { x, attributes } = context;
   const [image, grid] = x;
   const sizes = image.shape.slice(2).reverse();
@@ -200,7 +200,7 @@ function neighboursOf(op: Op, grid: Value, sampling: Sampling): Neighbours {
 }
 
 /** Y = Σ over the neighbours of each place of weight · pixel, the pixels taken as rows of all channels. */
-function gridSample(context: DecompositionContext): readonly Value[] {
+function gridSample(context: FormContext): readonly Value[] {
   const { op, x } = context;
   const [image, grid] = x;
   const sampling = samplingOf(context);
@@ -230,7 +230,7 @@ function pixelCentres(size: number, alignCorners: boolean): readonly number[] {
 }
 
 /** Every pixel of the image, as (x, y, 1) or (x, y, z, 1), times the matrix of each sample. */
-function affineGrid(context: DecompositionContext): readonly Value[] {
+function affineGrid(context: FormContext): readonly Value[] {
   const { op, x, attributes, constant } = context;
   const [theta] = x;
   const [batch = 0, , ...spatial] = constant(1) ?? refuse(context, 'whose size is not constant');

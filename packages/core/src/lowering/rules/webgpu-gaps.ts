@@ -1,5 +1,7 @@
 import type { Op } from '../../graph/builder.js';
 import { tensorOf } from '../../graph/constants.js';
+import { patches } from '../../graph/decompose/patches.js';
+import { sampling } from '../../graph/decompose/sampling.js';
 import { reachedPads, windowOf } from '../../graph/shapes/compute.js';
 import {
   elementCount,
@@ -249,7 +251,20 @@ function extremum(isLess: (op: Op, a: Value, b: Value) => Value): LoweringRule {
   };
 }
 
+/** Where somebody wants their gradient these have been taken apart before. */
+const forms = Object.entries({ ...patches, ...sampling }).map(
+  ([opType, form]): [string, LoweringRule] => [
+    opType,
+    (context) =>
+      form({
+        ...context,
+        constant: (i) => (context.has(i) ? context.constant(context.x[i] as Value) : undefined),
+      }),
+  ],
+);
+
 const gaps: Readonly<Record<string, LoweringRule>> = {
+  ...Object.fromEntries(forms),
   Cast: cast,
   Einsum: einsum,
   GlobalLpPool: globalLpPool,
