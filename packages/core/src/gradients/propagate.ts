@@ -5,7 +5,7 @@ import { carriesQuantized, quantizes } from '../graph/quantization.js';
 import { knownScan } from '../graph/scan.js';
 import { ShapeProblem } from '../graph/shapes/rule.js';
 import { sameShape, type Value } from '../graph/value.js';
-import { isFloatType } from '../onnx/convert-floats.js';
+import { isFloatType } from '../onnx/element-types.js';
 import type { DataType, Node } from '../onnx/ir.js';
 import { usedNames } from '../onnx/names.js';
 import { mergeProducts } from './merge-products.js';

@@ -1,6 +1,6 @@
 import { GradwareError } from '../errors.js';
 import { elementCount, type Value } from '../graph/value.js';
-import { isFloatType } from '../onnx/convert-floats.js';
+import { isFloatType } from '../onnx/element-types.js';
 import type { Loss, LossContext } from './loss.js';
 
 /** A loss of one's own: a function that writes nodes with `op` and returns one number.

@@ -1,7 +1,7 @@
 import { GradwareError } from '../errors.js';
 import type { GraphBuilder, Op } from '../graph/builder.js';
 import type { Value } from '../graph/value.js';
-import { isFloatType } from '../onnx/convert-floats.js';
+import { isFloatType } from '../onnx/element-types.js';
 import type { DataType, Graph } from '../onnx/ir.js';
 import { checkOptions, type Given, type Options, type Resolved } from '../options/options.js';
 

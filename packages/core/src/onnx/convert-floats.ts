@@ -1,3 +1,4 @@
+import { isFloatType } from './element-types.js';
 import { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from './float16.js';
 import type { FloatType, TensorData } from './ir.js';
 import { makeTensor } from './tensor.js';
@@ -16,11 +17,6 @@ const encoders: Readonly<Record<FloatType, ((value: number) => number) | undefin
   float16: toFloat16,
   bfloat16: toBfloat16,
 };
-
-/** Whether a type is one of the floating-point types that convert into each other. */
-export function isFloatType(type: string): type is FloatType {
-  return Object.hasOwn(decoders, type);
-}
 
 /** A tensor of floats as one of another floating-point type, each value rounded to the nearest (ties to even); the
  *  same tensor where it is of that type already. */

@@ -1,5 +1,5 @@
 import { type ErrorCode, GradwareError } from '../errors.js';
-import type { DataType, TypedArray, ValueInfo } from './ir.js';
+import type { DataType, FloatType, TypedArray, ValueInfo } from './ir.js';
 
 /** A constructor of the typed arrays that hold tensor values. */
 export type TypedArrayConstructor = {
@@ -64,6 +64,15 @@ export const elementTypes: Readonly<Record<DataType, ElementType>> = {
 export function tensorElement(info: Pick<ValueInfo, 'type'> | undefined): DataType | undefined {
   const type = info?.type;
   return type !== undefined && Object.hasOwn(elementTypes, type) ? (type as DataType) : undefined;
+}
+
+const floatTypes: ReadonlySet<string> = new Set<FloatType>([
+  ...(['float32', 'float16', 'bfloat16', 'float64'] as const),
+]);
+
+/** Whether a type is one of the floating-point types that convert into each other. */
+export function isFloatType(type: string): type is FloatType {
+  return floatTypes.has(type);
 }
 
 const typesByCode: ReadonlyMap<number, DataType> = new Map(

@@ -1,6 +1,7 @@
 import { GradwareError } from '../../errors.js';
 import type { GraphBuilder } from '../../graph/builder.js';
 import type { Value } from '../../graph/value.js';
+import { tensorElement } from '../../onnx/element-types.js';
 import type { DataType, Dim, ValueInfo } from '../../onnx/ir.js';
 
 /** A dimension that is known only when the model runs. */
@@ -35,7 +36,7 @@ export function openDimensions(
   const found = new Map<string, OpenDimension>();
   const named = new Set<string>();
   const inputs = given.map((info): ValueInfo => {
-    if (info.shape === undefined || !isTensorType(info.type))
+    if (info.shape === undefined || tensorElement(info) === undefined)
       throw new GradwareError('INVALID_MODEL', `The rank or type of an input is not known`, {
         where: `${file}, input "${info.name}"`,
         remedy: 'Export the model with inputs of a known type and rank.',
@@ -68,12 +69,6 @@ function requireFixed(name: string, size: number, named: ReadonlySet<string>): v
     throw new GradwareError('INVALID_OPTION', `The dimension "${name}" cannot be ${size}`, {
       remedy: 'Give a whole number from 1.',
     });
-}
-
-const notTensors: ReadonlySet<string> = new Set(['sequence', 'optional', 'sparse', 'map']);
-
-function isTensorType(type: ValueInfo['type']): type is DataType {
-  return type !== undefined && !notTensors.has(type);
 }
 
 /** The inputs at some sizes. */

@@ -1,6 +1,6 @@
 import { constantAttribute } from '../../graph/fold.js';
 import { elementCount } from '../../graph/value.js';
-import { isFloatType } from '../../onnx/convert-floats.js';
+import { isFloatType } from '../../onnx/element-types.js';
 import type { Model, TensorData } from '../../onnx/ir.js';
 
 /** A model whose weights are initializers: some exporters write them all as Constant nodes. Where there are weights

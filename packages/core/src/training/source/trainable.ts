@@ -1,6 +1,6 @@
 import { sortNodes } from '../../graph/order.js';
 import { elementCount } from '../../graph/value.js';
-import { isFloatType } from '../../onnx/convert-floats.js';
+import { isFloatType } from '../../onnx/element-types.js';
 import type { DataType, Graph, Node } from '../../onnx/ir.js';
 import { usedNames } from '../../onnx/names.js';
 import { selectNames } from '../../plugins/match.js';
