@@ -34,7 +34,8 @@ export default defineConfig({
     pool: 'forks',
     maxWorkers: 2,
     sequence: { sequencer: LongestFirst },
-    testTimeout: 30_000,
-    hookTimeout: 120_000,
+    // Many times what they take: machines that test are busy, and some GPUs are software.
+    testTimeout: 120_000,
+    hookTimeout: 240_000,
   },
 });
