@@ -112,7 +112,7 @@ describe.skipIf(noChromium !== undefined)(
       }
       served = await serve({ page: folder, vendor, digits: path('models/digits') });
       browser = await launch();
-    }, 60_000);
+    }, 240_000);
     afterAll(async () => {
       await browser?.close();
       await served?.close();

@@ -156,7 +156,7 @@ describe.skipIf(noChromium !== undefined)(
       losses.forEach((loss, i) => {
         expect(Math.abs(loss - (told.losses?.[i] ?? Number.NaN))).toBeLessThan(1e-5);
       });
-    }, 60_000);
+    }, 240_000);
 
     test('a page that is not isolated has one thread, and says why', async () => {
       const told = await stepOnPage(plain, { threads: 2, paths: true });
@@ -164,7 +164,7 @@ describe.skipIf(noChromium !== undefined)(
       expect(told.description).toMatch(/^wasm, 1 thread: the page is not cross-origin isolated/);
       expect(told.workers).toEqual([]);
       expect(told.losses).toHaveLength(2);
-    }, 60_000);
+    }, 240_000);
 
     test('where threads cannot start from the file of the page, none do, and it says so', async () => {
       const told = await stepOnPage(isolated, {});
@@ -176,7 +176,7 @@ describe.skipIf(noChromium !== undefined)(
       // Asked for in spite of that, they are an error that says what to do, not a page that waits for ever.
       const { error } = await stepOnPage(isolated, { threads: 2 });
       expect(error).toMatch(/threads of ONNX Runtime did not start.*env\.wasm\.wasmPaths/);
-    }, 60_000);
+    }, 240_000);
 
     test('what a page loads to train is less than 150 kB, compressed, without ONNX Runtime', async () => {
       const entry = join(folder, 'page.js');
@@ -211,6 +211,6 @@ describe.skipIf(noChromium !== undefined)(
         expect(total).toBeGreaterThan(20_000);
         expect(total, door).toBeLessThan(150_000);
       }
-    }, 60_000);
+    }, 240_000);
   },
 );

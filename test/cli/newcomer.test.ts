@@ -63,7 +63,7 @@ test('what a run was told is not to be told again to judge it', async () => {
   const again = await gradware(...train, '--resume', run);
   expect(again.code).toBe(0);
   expect(again.stderr).toMatch(/all 3 epochs are done/);
-}, 90_000);
+}, 240_000);
 
 test('a folder of a run that wrote no model yet, and a checkpoint in place of a model', async () => {
   const run = path('stopped');

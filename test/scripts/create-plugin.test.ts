@@ -49,7 +49,7 @@ beforeAll(async () => {
       'junction',
     );
   await run('git', ['init', '--quiet'], { cwd: copy });
-}, 60_000);
+}, 240_000);
 
 afterAll(() => rmSync(copy, { recursive: true, force: true }));
 
