@@ -89,7 +89,7 @@ describe.skipIf(noChromium !== undefined)(
       const faults: string[] = [];
       page.on('pageerror', ({ message }) => faults.push(message));
       await page.goto(url);
-      await page.waitForFunction('globalThis.start !== undefined');
+      await page.waitForFunction('globalThis.start !== undefined', undefined, { timeout: 60_000 });
       const options = { files: new URL('/digits/', url).href, setup: { maxNorm: 1 } };
       const outcome = (await page.evaluate(`start(${JSON.stringify(options)})`)) as Outcome;
       await page.close();
@@ -139,7 +139,7 @@ describe.skipIf(noChromium !== undefined)(
       const workers: string[] = [];
       page.on('worker', (worker) => workers.push(worker.url()));
       await page.goto(`${url}threads/`);
-      await page.waitForFunction('globalThis.start !== undefined');
+      await page.waitForFunction('globalThis.start !== undefined', undefined, { timeout: 60_000 });
       const given = { ...options, model: new URL('/digits/cnn.onnx', url).href };
       const told = (await page.evaluate(`start(${JSON.stringify(given)})`)) as Threaded;
       await page.close();

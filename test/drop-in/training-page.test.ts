@@ -103,7 +103,7 @@ describe.skipIf(noChromium !== undefined)(
       const faults: string[] = [];
       tab.on('pageerror', ({ message }) => faults.push(message));
       await tab.goto(`${served.url}page/${door}.html`);
-      await tab.waitForFunction('globalThis.train !== undefined');
+      await tab.waitForFunction('globalThis.train !== undefined', undefined, { timeout: 60_000 });
       const told = (await tab.evaluate('train()')) as {
         readonly losses: readonly number[];
         readonly size: number;
