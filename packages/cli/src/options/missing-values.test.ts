@@ -9,6 +9,7 @@ const command = () =>
     .option('--plugin <spec>', 'a plugin')
     .option('--delimiter <sign>', 'a sign')
     .option('--epochs <n>', 'a number')
+    .option('--prefix <text>', 'a text', '')
     .option('--json', 'as JSON');
 
 test.each([
@@ -22,7 +23,12 @@ test.each([
   );
 });
 
+test.each([['--epochs', '3', '--plugin', ''], ['--plugin=']])('refuses %s %s', (...args) => {
+  expect(() => refuseMissingValues(command(), args)).toThrow(/missing: its value is empty/);
+});
+
 test.each([
+  ['--prefix', '', '--json'],
   ['--plugin=--epochs', '--epochs', '3'],
   ['--delimiter', '-', '--json'],
   ['--epochs', '-3', '--json'],

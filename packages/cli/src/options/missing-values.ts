@@ -1,7 +1,8 @@
 import type { Command, Option } from 'commander';
 
-/** Refuses an option whose value was forgotten, so that the next option would be taken for it: `--plugin --epochs 3`.
- *  A value that really begins like an option is written with an equals sign.
+/** Refuses an option whose value was forgotten, so that the next option would be taken for it (`--plugin --epochs 3`),
+ *  or is empty, as an unset variable of the shell makes it (`--out "$RUN"`). A value that really begins like an option
+ *  is written with an equals sign.
  *  @param args what comes after the name of the command */
 export function refuseMissingValues(command: Command, args: readonly string[]): void {
   const options = new Map<string, Option>();
@@ -10,15 +11,21 @@ export function refuseMissingValues(command: Command, args: readonly string[]): 
   for (let i = 0; i < args.length; i++) {
     const given = args[i] as string;
     if (given === '--') return;
-    const option = options.get(given);
+    const equals = given.startsWith('--') ? given.indexOf('=') : -1;
+    const option = options.get(equals < 0 ? given : given.slice(0, equals));
     if (option?.required !== true) continue;
-    const value = args[++i];
-    if (value === undefined || !isOption(value, options)) continue;
-    command.error(
-      `error: option '${option.flags}' argument missing: "${value}" follows, which is an option (if it is meant as the value, write ${given}=${value})`,
-      { code: 'commander.optionMissingArgument' },
-    );
+    const value = equals < 0 ? args[++i] : given.slice(equals + 1);
+    if (value === '' && option.defaultValue !== '') refuse(command, option, 'its value is empty');
+    if (equals >= 0 || value === undefined || !isOption(value, options)) continue;
+    const meant = `if it is meant as the value, write ${given}=${value}`;
+    refuse(command, option, `"${value}" follows, which is an option (${meant})`);
   }
+}
+
+function refuse(command: Command, { flags }: Option, why: string): never {
+  return command.error(`error: option '${flags}' argument missing: ${why}`, {
+    code: 'commander.optionMissingArgument',
+  });
 }
 
 /** Known or misspelt. */

@@ -99,3 +99,9 @@ test('options that every plugin has are options of each', async () => {
   expect(plugin).toMatchObject({ id: 'mine', include: ['fc1.*', 'fc2.*'], every: 2 });
   await expect(makePlugin('./local.mjs:evry=2', roots)).rejects.toThrow('Did you mean every?');
 });
+
+test('what can only be a path is not looked for among packages', async () => {
+  await expect(loadPlugin('./nowhere.mjs', roots)).rejects.toThrow(
+    /"\.\/nowhere\.mjs" \(looked for the file \.\/nowhere\.mjs\)/,
+  );
+});

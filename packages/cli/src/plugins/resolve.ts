@@ -55,9 +55,7 @@ export async function loadPlugin(name: string, roots: readonly string[]): Promis
 }
 
 function locate(name: string, roots: readonly string[]): string | undefined {
-  const isPath = name.startsWith('.') || isAbsolute(name);
-  const names = isPath || !packageName.test(name) ? [] : packagesFor(name);
-  for (const candidate of names)
+  for (const candidate of packagesFor(name))
     for (const root of roots) {
       const url = tryResolve(candidate, join(root, 'package.json'));
       if (url !== undefined) return url;
@@ -65,7 +63,9 @@ function locate(name: string, roots: readonly string[]): string | undefined {
   return locateFile(resolvePath(roots[0] ?? '.', name));
 }
 
+/** None for what can only be a path. */
 function packagesFor(name: string): readonly string[] {
+  if (name.startsWith('.') || isAbsolute(name) || !packageName.test(name)) return [];
   if (name.startsWith('@') || name.startsWith('gradware-plugin-')) return [name];
   return [`@gradware/plugin-${name}`, `gradware-plugin-${name}`];
 }

@@ -34,6 +34,8 @@ export function isFiltering({ include, exclude, minRank, maxRank }: ParameterFil
 
 /** A test for the parameters that a name or glob means. */
 function matcher(pattern: string): ParameterPredicate {
+  // picomatch has no word for it.
+  if (pattern === '') return () => false;
   const glob = picomatch(pattern, { bash: true, dot: true });
   return ({ name }) => name === pattern || glob(name);
 }

@@ -159,6 +159,10 @@ test('data that is not finite is named, by input and row', async () => {
   await expect(session.steps([bad, batch(6)])).rejects.toThrow(where);
 });
 
+test('an empty name of parameters matches none', async () => {
+  await expect(open({ requiresGrad: [''] })).rejects.toThrow(/"" matches no parameter/);
+});
+
 test('labels out of range say what may have happened', async () => {
   const session = await open();
   const label = (value: bigint, examples = batch()): Feeds => {
