@@ -10,7 +10,6 @@ import type { ArtifactFiles, Source, TrainingOptions } from '../api.js';
 import { isSource, readSource } from '../read-source.js';
 import { checkBatchNormMode } from './batch-norm.js';
 import { weightsAsInitializers } from './constant-weights.js';
-import { findArtifacts } from './find-artifacts.js';
 import type { ModelSource } from './source.js';
 
 /** What can be trained: a folder of artifacts, the artifact files one by one, or a forward model. */
@@ -30,8 +29,10 @@ export async function loadSource(
     !(given instanceof Uint8Array) &&
     !(given instanceof ArrayBuffer) &&
     (await files.isFolder(given))
-  )
+  ) {
+    const { findArtifacts } = await import('./find-artifacts.js');
     return loadArtifacts(files, await findArtifacts(files, given), options, oracle);
+  }
   const { model, file } = await readForwardModel(files, given);
   if (isTrainingModel(model))
     throw new GradwareError('INVALID_MODEL', 'This is a training model: it needs its checkpoint', {
