@@ -4,6 +4,7 @@ import { writeOrtCheckpoint } from '../../packages/core/src/artifacts/write-ort-
 import type { GenerateOptions } from '../../packages/core/src/index.js';
 import {
   convertArtifacts,
+  evaluate,
   generateArtifacts,
   nodeRuntime,
   type Tensor,
@@ -106,6 +107,83 @@ test('a label of -1 is ignored where the model does not say which', async () => 
   await expect(ours.runTrainStep({ x, labels })).rejects.toThrow('The label -2 is out of range');
   await ours.release();
   await theirs.release();
+});
+
+/** The label to ignore as an input of its own, as a loss has it that was traced. */
+const withIgnoredInput = (model: Model): Model => ({
+  ...model,
+  opsets: new Map([...model.opsets, ['com.microsoft', 1]]),
+  graph: {
+    ...model.graph,
+    inputs: [...model.graph.inputs, { name: 'ignored', type: 'int64', shape: [] }],
+    nodes: model.graph.nodes.map((node) => {
+      const grad = node.opType.endsWith('Grad');
+      const [, base] = /^(SoftmaxCrossEntropyLoss)(Grad)?$/.exec(node.opType) ?? [];
+      if (base === undefined) return node;
+      const inputs = [...node.inputs, ...Array.from({ length: 4 }, () => '')].slice(
+        0,
+        grad ? 4 : 3,
+      );
+      return {
+        ...node,
+        domain: 'com.microsoft',
+        opType: `${base}Internal${grad ? 'Grad' : ''}`,
+        inputs: [...inputs, 'ignored'],
+      };
+    }),
+  },
+});
+
+test('the label to ignore may be given with the batch', async () => {
+  const set = await generated(models.mlp());
+  const { checkpointState, trainModel, evalModel } = set;
+  const { ours, theirs } = await both({
+    ...set,
+    trainModel: edited(trainModel, withIgnoredInput),
+    evalModel: edited(evalModel, withIgnoredInput),
+  });
+  const scalar = (label: number): TensorData => ({ ...int64([label]), dims: [] });
+  const x = random(5, 5);
+  for (const label of [-100, 7, 1]) {
+    const ignored = scalar(label);
+    await trainBoth(ours, theirs, { x, labels: int64([0, label, 2, 1, label]), ignored });
+    await ours.runOptimizerStep();
+    await theirs.runOptimizerStep();
+    await expectSameWeights(ours, theirs);
+  }
+  const feeds = (labels: readonly number[], label: number) =>
+    Object.fromEntries(
+      Object.entries({ x, labels: int64(labels), ignored: scalar(label) }).map(([name, tensor]) => [
+        name,
+        toTensor(nodeRuntime.Tensor, tensor),
+      ]),
+    );
+  const right = feeds([0, 7, 2, 1, 7], 7);
+  const wrong = feeds([0, 7, 2, -1, 7], 7);
+  const message = /label -1 is out of range.*input "labels", row 3/s;
+  await ours.checkData(right);
+  await expect(ours.checkData(wrong)).rejects.toThrow(message);
+  await ours.runEvalStep(right);
+  await expect(ours.runEvalStep(wrong)).rejects.toThrow(message);
+  const rows = [
+    [0, 1, 2],
+    [2, 3, 4],
+  ];
+  await expect(ours.steps({ data: wrong, rows })).rejects.toThrow(message);
+  await expect(ours.steps([right, wrong])).rejects.toThrow(message);
+  const { losses } = await ours.steps({ data: right, rows });
+  const again = await evaluate(ours, right, { batchSize: 2 });
+  expect(again.examples).toBe(5);
+  expect([...losses, again.loss].every(Number.isFinite)).toBe(true);
+  await ours.release();
+  await theirs.release();
+  const plain = await TrainingSession.create({
+    checkpointState,
+    trainModel,
+    evalModel,
+  } as Artifacts);
+  await expect(plain.checkData(right)).rejects.toThrow(/no input "ignored"/);
+  await plain.release();
 });
 
 /** Every initializer that is no float becomes a frozen parameter. */

@@ -39,6 +39,9 @@ function info(name: string, { type, shape: own }: Value, shape: ValueInfo['shape
   return { name, type, shape };
 }
 
+/** A number of no axes is the same for all examples. */
+const hasRows = ({ shape }: Value) => shape.length > 0;
+
 interface FeedingForm {
   /** What the graph is given. */
   inputs(values: readonly Value[]): readonly ValueInfo[];
@@ -54,14 +57,21 @@ const feedingForms: Readonly<Record<LoopParts['feeding'], FeedingForm>> = {
   },
   rows: {
     inputs: (values) => [
-      { name: names.rows, type: 'int32', shape: ['K', values[0]?.shape[0] ?? 0] },
+      { name: names.rows, type: 'int32', shape: ['K', values.find(hasRows)?.shape[0] ?? 0] },
       ...values.map((value) =>
-        info(names.dataset(value.name), value, [`N ${value.name}`, ...value.shape.slice(1)]),
+        info(names.dataset(value.name), value, [
+          ...(hasRows(value) ? [`N ${value.name}`] : []),
+          ...value.shape.slice(1),
+        ]),
       ),
     ],
     fetches: (values) => [
       node('Gather', [names.rows, turn], ownRows),
-      ...values.map(({ name }) => node('Gather', [names.dataset(name), ownRows], name)),
+      ...values.map((value) =>
+        hasRows(value)
+          ? node('Gather', [names.dataset(value.name), ownRows], value.name)
+          : node('Identity', [names.dataset(value.name)], value.name),
+      ),
     ],
   },
 };

@@ -112,7 +112,7 @@ export interface StepsResult {
 
 /** Whole data sets and the rows that each step takes from them: nothing is copied or stacked. */
 export interface Rows {
-  /** By input name: [N, ...]. */
+  /** By input name: [N, ...], or a number of no axes that all rows share. */
   readonly data: Feeds;
   /** One list of B row numbers for each step. */
   readonly rows: readonly ArrayLike<number>[];

@@ -16,7 +16,7 @@ export interface Labels {
 const largestTable = 2 ** 20;
 
 /** How far from the classes an ignored label may be that is known at run time only. */
-const runTimeReach = 2 ** 16;
+export const runTimeReach = 2 ** 16;
 
 /** int64 integers in [-size, size) as int32, negative ones counted from the end, by looking them up: webgpu
  *  reads int64 as an index, but cannot compute with it. `missing` becomes -1. */

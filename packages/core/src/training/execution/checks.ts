@@ -2,6 +2,8 @@ import type { Tensor } from 'onnxruntime-common';
 import { GradwareError } from '../../errors.js';
 import type { GraphBuilder } from '../../graph/builder.js';
 import type { Value } from '../../graph/value.js';
+import type { Provider } from '../../lowering/rule.js';
+import { runTimeReach } from '../../lowering/rules/labels.js';
 import type { ValueInfo } from '../../onnx/ir.js';
 import { didYouMean } from '../../options/nearest.js';
 import type { Feeds } from '../api.js';
@@ -66,10 +68,15 @@ function print(shape: ValueInfo['shape']): string {
 export interface LabelInput {
   readonly input: string;
   readonly classes: number;
-  readonly ignored: number | undefined;
+  /** The label that does not count, or the input that says which. */
+  readonly ignored: number | string | undefined;
+  /** How far from 0 that input may be. */
+  readonly reach: number;
 }
 
 const passThrough = new Set(['Identity', 'Cast', 'Reshape', 'Squeeze', 'Unsqueeze', 'Flatten']);
+
+const readsLabels = /^(SoftmaxCrossEntropyLoss(Internal)?|NegativeLogLikelihoodLoss(Internal2?)?)$/;
 
 /** Finds the inputs that a cross entropy reads as labels: out of range, they would read memory that is not theirs,
  *  or fail without a name.
@@ -78,31 +85,28 @@ export function findLabels(
   builder: GraphBuilder,
   inputs: readonly Value[],
   unnamed: number | undefined,
+  provider: Provider,
 ): readonly LabelInput[] {
   const fed = new Set(inputs.map(({ name }) => name));
+  /** The input that a value holds the numbers of. */
+  const origin = (value: string): string => {
+    const made = builder.producer(value);
+    return made && passThrough.has(made.opType) ? origin(made.inputs[0] ?? '') : value;
+  };
   return builder.nodes.flatMap((node): LabelInput[] => {
-    if (
-      !/^(SoftmaxCrossEntropyLoss|SoftmaxCrossEntropyLossInternal|NegativeLogLikelihoodLoss)$/.test(
-        node.opType,
-      )
-    )
-      return [];
+    if (!readsLabels.test(node.opType)) return [];
     const scores = builder.values.get(node.inputs[0] ?? '');
-    let input = node.inputs[1] ?? '';
-    for (
-      let made = builder.producer(input);
-      made !== undefined && passThrough.has(made.opType);
-      made = builder.producer(input)
-    )
-      input = made.inputs[0] ?? '';
+    const input = origin(node.inputs[1] ?? '');
     if (scores === undefined || !fed.has(input)) return [];
-    const classes = scores.shape[1] ?? 0;
+    const reach = provider === 'webgpu' ? runTimeReach : Infinity;
+    const found = { input, classes: scores.shape[1] ?? 0, reach };
     const { ignore_index: given } = node.attributes;
-    if (given?.type === 'int') return [{ input, classes, ignored: given.value }];
-    const fourth = node.opType.endsWith('Internal') ? (node.inputs[3] ?? '') : '';
-    if (fourth === '') return [{ input, classes, ignored: unnamed }];
-    const ignored = builder.constant(fourth);
-    return ignored === undefined ? [] : [{ input, classes, ignored: Number(ignored.data[0]) }];
+    if (given?.type === 'int') return [{ ...found, ignored: given.value }];
+    const fourth = node.opType.includes('Internal') ? (node.inputs[3] ?? '') : '';
+    if (fourth === '') return [{ ...found, ignored: unnamed }];
+    const known = builder.constant(fourth);
+    const ignored = known ? Number(known.data[0]) : origin(fourth);
+    return typeof ignored === 'number' || fed.has(ignored) ? [{ ...found, ignored }] : [];
   });
 }
 
@@ -114,11 +118,19 @@ export function checkLabels(
   feeds: Feeds,
   rows?: readonly ArrayLike<number>[],
 ): void {
-  for (const { input, classes, ignored } of labels) {
+  for (const { input, classes, ignored, reach } of labels) {
     const tensor = feeds[input];
     if (tensor === undefined) continue;
     const data = tensor.data as ArrayLike<number | bigint>;
     const width = data.length / Math.max(1, tensor.dims[0] ?? 1);
+    const given = typeof ignored === 'string' ? (feeds[ignored]?.data as typeof data) : undefined;
+    const far =
+      given && Array.prototype.find.call(given, (label) => Math.abs(Number(label)) > reach);
+    if (far !== undefined)
+      throw new GradwareError('INVALID_DATA', `webgpu cannot look for labels of ${far}`, {
+        where: `input "${ignored}"`,
+        remedy: `Ignore a label from -${reach} to ${reach}.`,
+      });
     // Making a number of each bigint would take five times as long.
     const halves =
       data instanceof BigInt64Array
@@ -128,7 +140,10 @@ export function checkLabels(
       for (let at = start; at < end; at++) {
         if (halves?.[2 * at + 1] === 0 && (halves[2 * at] as number) < classes) continue;
         const label = Number(data[at]);
-        if ((label >= 0 && label < classes) || label === ignored) continue;
+        if (label >= 0 && label < classes) continue;
+        // A data set may have one for each of its rows.
+        const row = given?.length === 1 ? 0 : Math.floor(at / width);
+        if (label === (given ? Number(given[row]) : ignored)) continue;
         throw new GradwareError(
           'INVALID_DATA',
           `The label ${label} is out of range: the model has ${classes} classes, 0 to ${classes - 1}`,

@@ -52,7 +52,7 @@ export function createEvaluation(
 
   async function labelsAmong(values: readonly Value[]): Promise<readonly LabelInput[]> {
     const { builder, inputs } = await source.build(values);
-    return findLabels(builder, inputs, source.ignoredLabel);
+    return findLabels(builder, inputs, source.ignoredLabel, device().execution.provider);
   }
 
   async function open(feeds: Feeds): Promise<Opened> {
@@ -129,10 +129,13 @@ function firstBatch(
 ): Feeds {
   const named = Object.entries(data);
   const fixed = wanted.map(({ shape }) => shape?.[0]).find((dim) => typeof dim === 'number');
-  const length = named[0]?.[1].dims[0] ?? 0;
+  const length = named.map(([, { dims }]) => dims[0]).find((dim) => dim !== undefined) ?? 0;
   const batch = fixed ?? Math.min(batchSize ?? usualBatch, length);
   const shaped = named.map(([name, { type, dims }]) => {
-    const first: Pick<Tensor, 'type' | 'dims'> = { type, dims: [batch, ...dims.slice(1)] };
+    const first: Pick<Tensor, 'type' | 'dims'> = {
+      type,
+      dims: dims.length === 0 ? [] : [batch, ...dims.slice(1)],
+    };
     return [name, first as Tensor] as const;
   });
   return Object.fromEntries(shaped);

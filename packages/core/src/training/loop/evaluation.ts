@@ -37,18 +37,22 @@ export async function evaluate(
   const given = session.evalInputNames.flatMap((name): [string, Tensor][] =>
     data[name] === undefined ? [] : [[name, data[name]]],
   );
-  const length = given[0]?.[1].dims[0] ?? 0;
+  const withRows = given.filter(([, { dims }]) => dims.length > 0);
+  const length = withRows[0]?.[1].dims[0] ?? 0;
   const batchSize = Math.min(options.batchSize ?? 256, length);
   const examples = options.dropLast === true ? length - (length % batchSize) : length;
   const [lossName = ''] = session.evalOutputNames;
-  const labelName = options.labels ?? onlyClasses(given);
+  const labelName = options.labels ?? onlyClasses(withRows);
   const total = { loss: 0, right: 0, judged: 0 };
   for (let start = 0; start < examples; start += batchSize) {
     if (options.signal?.aborted)
       throw new GradwareError('ABORTED', `The evaluation stopped after ${start} examples`);
     const size = Math.min(batchSize, examples - start);
     const batch = Object.fromEntries(
-      given.map(([name, tensor]) => [name, sliceRows(tensor, start, start + size)]),
+      given.map(([name, tensor]) => [
+        name,
+        tensor.dims.length === 0 ? tensor : sliceRows(tensor, start, start + size),
+      ]),
     );
     const outputs = await session.runEvalStep(batch);
     total.loss += Number(outputs[lossName]?.data[0]) * size;

@@ -29,10 +29,15 @@ export function stackBatches(runtime: Runtime, batches: readonly Feeds[]): Feeds
   );
 }
 
+/** A number of no axes is the same for all rows. */
+const hasRows = ({ dims }: Tensor) => dims.length > 0;
+
 /** @throws GradwareError INVALID_DATA for data sets of different lengths, steps without rows, or rows that do not
  *  exist */
 export function checkRows({ data, rows }: Rows): void {
-  const lengths = Object.entries(data).map(([name, { dims }]) => [name, dims[0] ?? 0] as const);
+  const lengths = Object.entries(data).flatMap(([name, tensor]) =>
+    hasRows(tensor) ? [[name, tensor.dims[0] ?? 0] as const] : [],
+  );
   const length = lengths[0]?.[1] ?? 0;
   const other = lengths.find(([, own]) => own !== length);
   if (other !== undefined)
@@ -76,6 +81,7 @@ export function rowFeeds(runtime: Runtime, { data, rows }: Rows): Feeds {
 export function takeRows(runtime: Runtime, data: Feeds, rows: ArrayLike<number>): Feeds {
   return Object.fromEntries(
     Object.entries(data).map(([name, tensor]) => {
+      if (!hasRows(tensor)) return [name, tensor];
       const { type, dims, data: source } = fromTensor(tensor);
       const size = elementCount(dims.slice(1));
       const taken = zeros(type, [rows.length, ...dims.slice(1)]);
@@ -96,10 +102,10 @@ export function batchDims(
 ): readonly (readonly [string, Tensor['type'], readonly number[]])[] {
   if (isRows(given)) {
     const size = given.rows[0]?.length ?? 0;
-    return Object.entries(given.data).map(([name, { type, dims }]) => [
+    return Object.entries(given.data).map(([name, tensor]) => [
       name,
-      type,
-      [size, ...dims.slice(1)],
+      tensor.type,
+      hasRows(tensor) ? [size, ...tensor.dims.slice(1)] : [],
     ]);
   }
   return Object.entries(given[0] ?? {}).map(([name, { type, dims }]) => [name, type, dims]);

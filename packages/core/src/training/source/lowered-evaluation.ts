@@ -26,7 +26,7 @@ export function loweredEvaluation(
   outputs: readonly string[],
   provider: Provider,
 ): Pick<EvaluationModel, 'model' | 'known'> {
-  takeGapsApart(builder, graphForm(provider).longestUnrolled);
+  if (lowersEvaluation(provider)) takeGapsApart(builder, graphForm(provider).longestUnrolled);
   const seed = builder.op.constant(tensorOf('uint32', [0], []));
   const step = builder.op.constant(tensorOf('int32', [0], []));
   const lowered = lower(builder, outputs, {

@@ -3,6 +3,7 @@ import type { Checkpoint } from '../../artifacts/ort-checkpoint.js';
 import { parseTrainingModel } from '../../artifacts/training-model.js';
 import { GradwareError } from '../../errors.js';
 import { filled } from '../../graph/constants.js';
+import { isTrainingOp } from '../../graph/dialect.js';
 import { inferTypes, type ShapeOracle } from '../../graph/infer.js';
 import { upgradeModel } from '../../graph/upgrade.js';
 import type { Value } from '../../graph/value.js';
@@ -34,6 +35,10 @@ const ortLearningRate = 0.001;
 export function artifactSource(artifacts: Artifacts, oracle: ShapeOracle): ModelSource {
   const { checkpoint, file } = artifacts;
   const evaluation = artifacts.evaluation && evaluationForm(artifacts.evaluation);
+  // A loss that only ORT's training runtime has kernels for is lowered as in steps.
+  const isForeign =
+    evaluation?.graph.nodes.some(({ opType, domain }) => isTrainingOp(opType, domain)) === true;
+  const isLowered = (provider: Provider) => isForeign || lowersEvaluation(provider);
   const held = new Map([...checkpoint.trainable, ...checkpoint.frozen]);
   const upgraded = upgradeModel(artifacts.training);
   const parsed = parseTrainingModel(upgraded, { file, parameters: held.keys() });
@@ -122,12 +127,12 @@ export function artifactSource(artifacts: Artifacts, oracle: ShapeOracle): Model
     warnings: [],
     build,
     async evaluation(values, provider) {
-      const own = lowersEvaluation(provider)
+      const own = isLowered(provider)
         ? await evaluationFor(values, provider)
         : { model: needEvaluation() };
       return { ...own, inputs: evalInputNames, outputs: evalOutputs };
     },
-    evaluationIsDynamic: (provider) => !lowersEvaluation(provider),
+    evaluationIsDynamic: (provider) => !isLowered(provider),
     exported(values, outputs) {
       const model = needEvaluation();
       const [loss = '', ...others] = evalOutputs;
