@@ -63,6 +63,7 @@ const numbers: Readonly<Record<string, TensorData>> = {
   back: tensorOf('int64', [-1]),
   beyond: { type: 'int64', dims: [1], data: BigInt64Array.of(-9223372036854775807n) },
   axis: tensorOf('int64', [0]),
+  wide: tensorOf('int64', [batch, steps * width]),
 };
 
 /** x [batch, steps, 4], weights w [4, 4] and b [4], and constants by name. */
@@ -201,6 +202,36 @@ const cases: Readonly<Record<string, readonly Line[]>> = {
       },
     ],
   ],
+  'a loop over time that a counter ends, as tf2onnx writes the recurrences of Keras': [
+    ...start,
+    ['many32', 'Cast', 'length', { to: 1 }],
+    ['time32', 'Cast', 'zero', { to: 1 }],
+    ['first', 'Less', 'time32 many32'],
+    [
+      'time end weights rows',
+      'Loop',
+      ' first zero h0 w',
+      {
+        body: graph(
+          'turn going count h w1',
+          [
+            ['hw', 'Gemm', 'h w1 b'],
+            ['xt', 'Gather', 'x count', { axis: 1 }],
+            ['both', 'Add', 'hw xt'],
+            ['next', 'Tanh', 'both'],
+            ['counted', 'Add', 'count one'],
+            ['later32', 'Cast', 'counted', { to: 1 }],
+            ['length32', 'Cast', 'length', { to: 1 }],
+            ['on', 'Less', 'later32 length32'],
+            ['row', 'Identity', 'next'],
+          ],
+          'on counted next w1 row',
+        ),
+      },
+    ],
+    ['across', 'Transpose', 'rows', { perm: [1, 0, 2] }],
+    ['logits', 'Reshape', 'across wide'],
+  ],
   'padding whose sizes are computed from shapes, as torch.onnx writes it': [
     ['shape', 'Shape', 'x'],
     ['rank', 'Shape', 'shape'],
@@ -239,6 +270,10 @@ const cases: Readonly<Record<string, readonly Line[]>> = {
 
 const shapes: Readonly<Record<string, readonly number[]>> = {
   'a loop that puts its states on a list': [batch, steps, width],
+  'a loop over time that a counter ends, as tf2onnx writes the recurrences of Keras': [
+    batch,
+    steps * width,
+  ],
   'lists taken apart and joined': [batch, steps, 2 * width - 2],
   'padding whose sizes are computed from shapes, as torch.onnx writes it': [
     batch,

@@ -2,7 +2,7 @@ import { GradwareError } from '../errors.js';
 import { tensorElement } from '../onnx/element-types.js';
 import type { Graph, Node, TensorData, ValueInfo } from '../onnx/ir.js';
 import { subgraphs, usedNames } from '../onnx/names.js';
-import { boundLoops } from './bound-loops.js';
+import { boundLoops, mostSteps } from './bound-loops.js';
 import { createBuilder, type GraphBuilder } from './builder.js';
 import { tensorOf } from './constants.js';
 import { hasStockKernel, necessaryForm, takeApart } from './decompose/index.js';
@@ -198,12 +198,16 @@ function typeQuestion(
   nodes: readonly Node[],
   outputs: readonly string[],
 ): Graph {
-  const once = builder.op.scalar(1, 'int64').name;
   const question = questionOf(builder, nodes, outputs);
+  if (nodes.every((node) => subgraphs(node).length === 0)) return question;
   const initializers = new Map(question.initializers);
-  if (nodes.some((node) => subgraphs(node).length > 0))
-    initializers.set(once, tensorOf('int64', [1], []));
-  const bound = boundLoops(nodes, (name) => builder.constant(name), once);
+  const constant = (turns: number) => {
+    const { name } = builder.op.scalar(turns, 'int64');
+    initializers.set(name, tensorOf('int64', [turns], []));
+    return name;
+  };
+  const bounds = { once: constant(1), counted: constant(mostSteps + 1) };
+  const bound = boundLoops(nodes, (name) => builder.constant(name), bounds);
   return { ...question, nodes: bound, initializers };
 }
 

@@ -1,6 +1,7 @@
 import { GradwareError } from '../../errors.js';
 import type { Graph } from '../../onnx/ir.js';
 import { capturedNames, subgraphs } from '../../onnx/names.js';
+import { mostSteps } from '../bound-loops.js';
 import { emitScan, formalOf, rowType } from '../scan.js';
 import { int, ints, normalizeAxis, sameShape, type Value } from '../value.js';
 import { contextOf } from './context.js';
@@ -80,9 +81,6 @@ function conditional(context: DecompositionContext): readonly Value[] {
     return builder.sequence(value) ? builder.listed(items) : (items[0] as Value);
   });
 }
-
-/** The more steps, the larger the graph: beyond this a session takes minutes to open. */
-const mostSteps = 4096;
 
 function refuseSteps({ node }: DecompositionContext, steps: number): void {
   if (steps <= mostSteps) return;

@@ -62,34 +62,44 @@ export function unrolledLoop(
   const endless = neverStops(builder, body);
   const starts = !has(1) || constant(1)?.[0] === 1;
   const stops = !endless || !starts;
-  if (stops && node.outputs.slice(carried).some((name) => name !== ''))
-    return refuse(
-      context,
-      'A Loop that may end early has no gradient for what it puts out turn by turn',
-      'Let the loop run to its end, or use only its last state.',
-    );
   const bounded = limit <= Number.MAX_SAFE_INTEGER;
   if (!bounded && !stops) return refuseEndless(context);
-  if (bounded) maker.refuseSteps(limit);
+  if (bounded && !stops) maker.refuseSteps(limit);
+  const putsOut = node.outputs.slice(carried).some((name) => name !== '');
   let states: readonly Value[] = x.slice(2, node.inputs.length);
   let going = has(1) && stops ? op.reshape(x[1], []) : op.scalar(1, 'bool');
   const rows = node.outputs.slice(carried).map((): Value[] => []);
   let own = starts ? states : states.map((state) => maker.gate(state, going));
   for (let t = 0; t < limit; t++) {
-    if (stops && builder.constant(going)?.data[0] === 0) break;
-    if (!bounded && t === mostTurns) return refuseEndless(context);
+    const goes = stops ? builder.constant(going)?.data[0] : 1;
+    if (goes === 0) break;
+    const sure = goes !== undefined;
+    if (sure) maker.refuseSteps(t + 1);
+    else if (bounded) maker.refuseSteps(limit);
+    else if (t >= mostTurns) return refuseEndless(context);
+    if (!sure && putsOut)
+      return refuse(
+        context,
+        'A Loop that data may end early has no gradient for what it puts out turn by turn',
+        'Let the loop run to its end, or use only its last state.',
+      );
     const given = [op.scalar(t, 'int64'), going, ...own];
     const formals = body.inputs.map(({ name }, i) => [name, given[i] as Value] as const);
-    const outer = stops ? maker.gated(body, going) : [];
+    const outer = sure ? [] : maker.gated(body, going);
     const [condition, ...made] = maker.emit(body, new Map([...outer, ...formals]));
     const next = made.slice(0, carried);
     rows.forEach((row, i) => {
       row.push(made[carried + i] as Value);
     });
     if (stops) {
-      refuseChange(context, states, next);
-      states = op.select(going, next, states);
-      going = op.And(going, op.reshape(condition as Value, []));
+      const more = op.reshape(condition as Value, []);
+      if (!sure) refuseChange(context, states, next);
+      states = sure ? next : op.select(going, next, states);
+      going = sure ? more : op.And(going, more);
+      if (builder.constant(going) !== undefined) {
+        own = states;
+        continue;
+      }
       // Where a turn counts, all before it did: counters stay constants.
       own = states.map((state, i) => {
         const raw = next[i] as Value;

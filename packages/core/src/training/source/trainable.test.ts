@@ -74,3 +74,43 @@ test.each([
   );
   expect(choice?.trains).toBe(trains);
 });
+
+const recurrent = (opType: string, inputs: readonly string[], body?: Graph): Node => ({
+  ...node(opType, inputs, 'y'),
+  attributes: body ? { body: { type: 'graph', value: body } } : {},
+});
+/** h ← h·w + b, where w and b are carried along. */
+const turn: Graph = {
+  name: 'turn',
+  nodes: [node('Gemm', ['h', 'w1', 'b1'], 'next')],
+  inputs: ['t', 'on', 'h', 'w1', 'b1'].map((name) => ({ name })),
+  outputs: ['on', 'next', 'w1', 'b1'].map((name) => ({ name })),
+  initializers: new Map(),
+  valueInfo: new Map(),
+};
+
+test.each([
+  ['a GRU', [recurrent('GRU', ['x', 'w', 'w', '', '', 'h0'])], ['w']],
+  ['an LSTM', [recurrent('LSTM', ['x', 'w', 'w', 'b', '', 'h0', 'c0'])], ['w', 'b', 'c0']],
+  ['a Loop', [recurrent('Loop', ['', '', 'h0', 'w', 'b'], turn)], ['w', 'b']],
+  [
+    'what also is added',
+    [node('Add', ['x', 'h0'], 'z'), recurrent('GRU', ['z', 'w', 'w', '', '', 'h0'])],
+    ['h0', 'w'],
+  ],
+])('the zeros that %s starts from', (_, nodes, trained) => {
+  const used = new Set(nodes.flatMap(({ inputs }) => inputs));
+  const weights = ['h0', 'w', 'b', 'c0'].filter((name) => used.has(name));
+  const graph: Graph = {
+    name: 'recurrent',
+    nodes,
+    inputs: [{ name: 'x' }],
+    outputs: [{ name: 'y' }],
+    initializers: new Map(
+      weights.map((name) => [name, tensorOf('float32', name === 'c0' ? [0, 1] : [0, 0], [1, 2])]),
+    ),
+    valueInfo: new Map(),
+  };
+  const choices = chooseParameters(graph, ['y'], undefined, undefined);
+  expect(choices.flatMap(({ name, trains }) => (trains ? [name] : []))).toEqual(trained);
+});

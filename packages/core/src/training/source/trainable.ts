@@ -1,7 +1,7 @@
 import { sortNodes } from '../../graph/order.js';
-import { elementCount } from '../../graph/value.js';
+import { elementCount, int } from '../../graph/value.js';
 import { isFloatType } from '../../onnx/element-types.js';
-import type { DataType, Graph, Node } from '../../onnx/ir.js';
+import type { DataType, Graph, Node, TensorData } from '../../onnx/ir.js';
 import { usedNames } from '../../onnx/names.js';
 import { selectNames } from '../../plugins/match.js';
 import { type BatchNormMode, isBatchNorm, isTraining } from './batch-norm.js';
@@ -94,8 +94,30 @@ function reachable(
   return found;
 }
 
+/** Where recurrences take the state that they start from. */
+const initialStates: Readonly<Record<string, readonly number[]>> = {
+  GRU: [5],
+  LSTM: [5, 6],
+  RNN: [5],
+};
+
+/** Whether an input is a state that a recurrence starts from and changes: a loop passes weights through unchanged. */
+function startsState({ opType, domain, attributes, inputs }: Node, i: number): boolean {
+  if (domain !== '') return false;
+  const { body } = attributes;
+  if (body?.type !== 'graph') return initialStates[opType]?.includes(i) ?? false;
+  const isScan = opType === 'Scan';
+  const isState = isScan ? i < inputs.length - int(attributes, 'num_scan_inputs', 0) : i > 1;
+  const next = body.value.outputs[isScan ? i : i - 1]?.name;
+  return isState && next !== body.value.inputs[i]?.name;
+}
+
+const isZero = ({ data }: TensorData): boolean =>
+  (data as Float32Array).every((value) => value === 0);
+
 /** Decides what trains: floating-point initializers that the loss reaches, but for running statistics, what is only a
- *  bound, an exponent or a shape, and single numbers that are neither weights nor biases of a layer. Names and globs
+ *  bound, an exponent or a shape, the zeros that a recurrence starts from, and single numbers that are neither weights
+ *  nor biases of a layer. Names and globs
  *  override that.
  *  @throws GradwareError UNKNOWN_PARAMETER for a pattern that matches nothing */
 export function chooseParameters(
@@ -139,6 +161,8 @@ export function chooseParameters(
     const tensor = graph.initializers.get(name);
     if (tensor !== undefined && isMask(tensor))
       return [false, 'a mask or a bound: numbers of 1e9 and more'];
+    const starts = own.length > 0 && own.every(({ node, i }) => startsState(node, i));
+    if (starts && tensor !== undefined && isZero(tensor)) return [false, 'a first state of zeros'];
     const single = elementCount(shape) <= 1;
     if (single && (shape.length === 0 || !own.some(isWeight))) return [false, 'a single number'];
     return [true, 'a weight that the loss depends on'];
