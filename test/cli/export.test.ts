@@ -1,10 +1,11 @@
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readOrtCheckpoint } from '../../packages/core/src/artifacts/ort-checkpoint.js';
 import { decodeSafetensors } from '../../packages/core/src/artifacts/safetensors.js';
 import { decodeModel, encodeModel } from '../../packages/core/src/onnx/model.js';
 import { artifactPath, haveArtifacts } from '../support/artifacts.js';
+import { modelWriter } from '../support/forward-models.js';
 import { digits, gradware, temporaryFolder } from './gradware.js';
 
 const folder = temporaryFolder();
@@ -85,6 +86,44 @@ test('artifacts without an evaluation model train, and end with a checkpoint', a
   const { code, stderr } = await gradware('train', artifacts, ...flags);
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   expect(readdirSync(out)).toEqual(['checkpoint.safetensors']);
+});
+
+test('a run of artifacts is judged by their loss', async () => {
+  const table = join(folder, 'heights.csv');
+  const lines = Array.from({ length: 40 }, (_, i) => `${i / 40},${(i * 7) % 40},${i % 3}`);
+  writeFileSync(table, ['x0,x1,height', ...lines].join('\n'));
+  const { weight, add, model } = modelWriter();
+  const hidden = add('Relu', [add('MatMul', ['x', weight('w', [2, 8])])]);
+  add('MatMul', [hidden, weight('v', [8, 1])], {}, 'y');
+  const forward = join(folder, 'heights.onnx');
+  writeFileSync(forward, encodeModel(model(['n', 2], ['n', 1])));
+  const artifacts = join(folder, 'heights');
+  await gradware('generate', forward, '--loss', 'mse', '--out', artifacts);
+  const out = join(folder, 'heights-run');
+  const reading = ['--data', table, '--input', 'x=x0,x1', '--label', 'height'];
+  const trained = await gradware(
+    ...['train', artifacts, ...reading, '--val', table, '--epochs', '2', '--out', out, '--json'],
+  );
+  expect(trained.stderr).toBe('');
+  const { loss } = Reflect.get(trained.events.at(-1) ?? {}, 'validation') as { loss: number };
+  const judged = await gradware('eval', out, '--data', table, '--json');
+  expect(judged).toMatchObject({ code: 0, stderr: '' });
+  expect(judged.events).toEqual([
+    { event: 'evaluation', model: out, loss: expect.closeTo(loss, 6), examples: 40 },
+  ]);
+  const { stdout } = await gradware('eval', out, '--data', table);
+  expect(stdout).toMatch(/loss/);
+  expect(stdout).not.toMatch(/accuracy/);
+  const told = await gradware('eval', out, '--data', table, '--loss', 'l1', '--json');
+  expect(told.stderr).toBe('');
+  expect(told.events[0]?.loss).not.toBeCloseTo(loss, 3);
+  renameSync(artifacts, join(folder, 'moved'));
+  const lost = await gradware('eval', out, '--data', table);
+  expect(lost.stderr).toMatch(/artifacts that are no longer there.*heights[\s\S]*--loss/s);
+  const again = await gradware(
+    ...['eval', join(folder, 'moved'), '--checkpoint', out, '--data', table, '--json'],
+  );
+  expect(again.events[0]?.loss).toBeCloseTo(loss, 6);
 });
 
 test.each([

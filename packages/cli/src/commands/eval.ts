@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { evaluate, GradwareError } from '@gradware/core';
 import { Command } from 'commander';
 import { addSessionOptions, type SessionFlags } from '../options/shared.js';
@@ -10,7 +10,7 @@ import { chooseBatchSize } from '../training/batch-size.js';
 import { type Classes, readChecked, toFeeds } from '../training/inputs.js';
 import { judging, leftOut } from '../training/judging.js';
 import { openSession } from '../training/open-session.js';
-import { findCheckpoint, findModel } from '../training/output-folder.js';
+import { findCheckpoint, findModel, isFolder } from '../training/output-folder.js';
 import { type RunRecord, recordIn } from '../training/run-record.js';
 import { type Context, type ExitCode, exitCodes } from './context.js';
 
@@ -37,12 +37,17 @@ export function evalCommand(context: Context, done: (code: ExitCode) => void): C
 async function evalModel(path: string, asked: EvalFlags, context: Context): Promise<ExitCode> {
   const { out: terminal, err, signal } = context;
   const given = asked.checkpoint;
-  const checkpoint = given === undefined ? undefined : await findCheckpoint(given);
   const found = await findModel(path);
-  const source = checkpoint ?? found.checkpoint;
+  const source = given === undefined ? found.checkpoint : await findCheckpoint(given);
   const record = source === undefined ? undefined : await recordIn(source);
-  const flags = await asTrained(asked, found.model, record);
-  const session = await openSession({ model: found.model, flags, signal });
+  const { artifacts } = record?.reading ?? {};
+  const isRun = found.checkpoint !== undefined && source !== undefined;
+  const fromArtifacts = isRun && artifacts !== undefined && asked.loss === undefined;
+  const model = fromArtifacts ? await artifactsOf(source, artifacts) : found.model;
+  const flags = await asTrained(asked, model, record);
+  const session = await openSession({ model, flags, signal });
+  const checkpoint =
+    given !== undefined || (fromArtifacts && flags.weights === undefined) ? source : undefined;
   try {
     if (checkpoint !== undefined) await session.loadCheckpoint(checkpoint);
     const known = source === undefined ? undefined : (record?.classes ?? {});
@@ -70,6 +75,18 @@ async function evalModel(path: string, asked: EvalFlags, context: Context): Prom
   }
 }
 
+/** The artifacts that a run trained: they hold its loss, which the model that it left does not.
+ *  @throws GradwareError FILE where they are no longer there */
+async function artifactsOf(checkpoint: string, artifacts: string): Promise<string> {
+  const folder = join(dirname(checkpoint), artifacts);
+  if (await isFolder(folder)) return folder;
+  throw new GradwareError('FILE', 'The loss of this run is in artifacts that are no longer there', {
+    where: folder,
+    remedy:
+      'Give the folder of artifacts, and that of the run with --checkpoint; or say with --loss what to compute.',
+  });
+}
+
 /** What is not said is as it was in training. Artifacts hold their loss. */
 async function asTrained(
   flags: EvalFlags,
@@ -77,7 +94,7 @@ async function asTrained(
   record: RunRecord | undefined,
 ): Promise<EvalFlags> {
   const { input, label, scale, loss, lossInput } = record?.reading ?? {};
-  const holdsLoss = (await stat(model).catch(() => undefined))?.isDirectory() === true;
+  const holdsLoss = await isFolder(model);
   return {
     ...(label !== undefined && { label }),
     ...(loss !== undefined && !holdsLoss && { loss }),

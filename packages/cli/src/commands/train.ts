@@ -13,7 +13,7 @@ import { jsonReporter } from '../progress/json.js';
 import type { Reporter } from '../progress/reporter.js';
 import { textReporter } from '../progress/text.js';
 import { openSession } from '../training/open-session.js';
-import { checkOutput, findCheckpoint, findModel } from '../training/output-folder.js';
+import { checkOutput, findCheckpoint, findModel, isFolder } from '../training/output-folder.js';
 import { pluginNames, precisions, readPlan } from '../training/plan.js';
 import { describeRun, planRun } from '../training/run-data.js';
 import { compareRecords, type RunRecord, readRecord } from '../training/run-record.js';
@@ -128,7 +128,9 @@ async function trainModel(path: string, flags: TrainFlags, context: Context): Pr
       const learningRate = valueAt(session.learningRate, 0);
       session.learningRate = schedule({ learningRate, steps: flags.epochs * run.stepsPerEpoch });
     }
-    const record = await resume(session, checkpoint, describeRun(flags, run), reporter);
+    const artifacts = (await isFolder(model)) ? model : undefined;
+    const now = describeRun(flags, run, artifacts);
+    const record = await resume(session, checkpoint, now, reporter);
     refuseEnded(record, flags, checkpoint);
     checkSchedules(session, flags.epochs * run.stepsPerEpoch);
     // Whatever does not fit in it comes to light now, not after the first epoch.

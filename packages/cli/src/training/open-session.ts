@@ -1,4 +1,3 @@
-import { stat } from 'node:fs/promises';
 import {
   didYouMean,
   type GradientPlugin,
@@ -11,7 +10,7 @@ import {
 import { TrainingSession } from '@gradware/core/node';
 import { parseLoss } from '../options/loss.js';
 import type { SessionFlags } from '../options/shared.js';
-import { findWeights } from './output-folder.js';
+import { findWeights, isFolder } from './output-folder.js';
 
 export interface SessionRequest {
   readonly model: string;
@@ -61,14 +60,6 @@ export async function openSession(request: SessionRequest): Promise<TrainingSess
   } catch (error) {
     await session.release();
     throw error;
-  }
-}
-
-async function isFolder(path: string): Promise<boolean> {
-  try {
-    return (await stat(path)).isDirectory();
-  } catch {
-    return false;
   }
 }
 

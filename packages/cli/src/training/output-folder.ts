@@ -7,6 +7,10 @@ import { nodeRuntime } from '@gradware/core/node';
 export const checkpointFile = 'checkpoint.safetensors';
 export const modelFile = 'model.onnx';
 
+export async function isFolder(path: string): Promise<boolean> {
+  return (await kindOf(path)) === 'folder';
+}
+
 async function kindOf(path: string): Promise<'folder' | 'file' | 'nothing'> {
   try {
     return (await stat(path)).isDirectory() ? 'folder' : 'file';

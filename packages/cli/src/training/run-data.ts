@@ -1,3 +1,4 @@
+import { relative } from 'node:path';
 import type { Feeds, TrainerOptions } from '@gradware/core';
 import type { TrainingSession } from '@gradware/core/node';
 import { batchCount, type Dataset, split } from '@gradware/data/node';
@@ -65,10 +66,12 @@ async function loadData(
   return { training: data, validation: validation.data, classes };
 }
 
-/** What a checkpoint of the run says of it, before the first step. */
+/** What a checkpoint of the run says of it, before the first step.
+ *  @param artifacts the folder that is trained, where it is one */
 export function describeRun(
   flags: TrainFlags,
   { examples, batchSize, classes }: RunData,
+  artifacts: string | undefined,
 ): RunRecord {
   const { optimizer, schedule, plugin, precision, group, seed } = flags;
   const { input, label, scale, loss, lossInput } = flags;
@@ -84,6 +87,7 @@ export function describeRun(
       ...(label !== undefined && { label }),
       ...(loss !== undefined && { loss }),
       ...(lossInput !== undefined && { lossInput }),
+      ...(artifacts !== undefined && { artifacts: relative(flags.out, artifacts) }),
     },
     settings: {
       ...(loss !== undefined && { '--loss': loss }),

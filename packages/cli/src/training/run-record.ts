@@ -22,6 +22,8 @@ export interface Reading {
   readonly scale?: Readonly<Record<string, number>>;
   readonly loss?: string;
   readonly lossInput?: readonly string[];
+  /** The folder of artifacts that hold the loss, as it is found from that of the run. */
+  readonly artifacts?: string;
 }
 
 const key = 'gradware.run';
@@ -87,8 +89,9 @@ function isRecord(value: unknown): value is RunRecord {
   );
 }
 
-function isReading({ input, label, scale, loss, lossInput }: Readonly<Record<string, unknown>>) {
-  const texts = [label, loss].filter((text) => text !== undefined);
+function isReading(reading: Readonly<Record<string, unknown>>) {
+  const { input, label, scale, loss, lossInput, artifacts } = reading;
+  const texts = [label, loss, artifacts].filter((text) => text !== undefined);
   return (
     areTexts([...texts, ...Object.values(fields(input))]) &&
     areTexts(lossInput ?? []) &&
