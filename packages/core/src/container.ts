@@ -1,5 +1,5 @@
 import 'reflect-metadata/lite';
-import { container, type DependencyContainer } from 'tsyringe';
+import { type DependencyContainer, container as shared } from 'tsyringe';
 import { GradwareError, messageOf } from './errors.js';
 import type { Optimizer } from './optimizers/optimizer.js';
 import type { GradientPlugin } from './plugins/plugin.js';
@@ -20,6 +20,10 @@ import {
   RUNTIME,
   SCHEDULE,
 } from './training/tokens.js';
+
+/** tsyringe's global one. Not passed on as it is: esbuild, and with it the dev server of Vite up to 7, would then run tsyringe
+ *  before its polyfill where two doors share it. */
+export const container: DependencyContainer = shared;
 
 export interface CreateOptions extends TrainingOptions {
   /** Where plugins, optimizer, schedule, runtime and logger are looked up. Default: tsyringe's global container. */
@@ -88,5 +92,3 @@ export function trainingSessions(bound: Runtime) {
     },
   };
 }
-
-export { container };

@@ -26,3 +26,14 @@ test('a wrong number of inputs is one', async () => {
     code: 'INVALID_MODEL',
   });
 });
+
+test('an ONNX Runtime that cannot be loaded is none either', async () => {
+  const message =
+    'no available backend found. ERR: [wasm] CompileError: expected magic word 00 61 73 6d, found 3c 21 64 6f';
+  const create = () => Promise.reject(new Error(message));
+  const broken = createShapeOracle({ ...nodeRuntime, InferenceSession: { create } });
+  await expect(broken.inference(graphOf('Erf', ['x']))).rejects.toMatchObject({
+    code: 'RUNTIME',
+    remedy: expect.stringContaining('env.wasm.wasmPaths'),
+  });
+});

@@ -11,6 +11,12 @@ import { fromTensor, toTensor } from './tensors.js';
 /** What an inference session was not opened for: an op that has no kernel for its types is no fault of the model. */
 function refusal(cause: unknown): GradwareError {
   const reason = messageOf(cause);
+  if (reason.includes('no available backend'))
+    return new GradwareError('RUNTIME', `ONNX Runtime cannot be loaded: ${reason}`, {
+      remedy:
+        'Serve its .wasm files beside the page, or set env.wasm.wasmPaths; for the dev server of Vite up to 7, set optimizeDeps.exclude to ["onnxruntime-web"].',
+      cause,
+    });
   const missing = /Could not find an implementation for (\w+)/.exec(reason)?.[1];
   if (missing === undefined)
     return new GradwareError('INVALID_MODEL', `ONNX Runtime refuses the model: ${reason}`, {
