@@ -304,6 +304,19 @@ test('a dimension that is fixed is fixed in all models', async () => {
     expect(decode(artifacts[role]).graph.inputs[0]?.shape).toEqual(['batch', 6, 8]);
 });
 
+test('first axes under several names are one batch where no other sizes fit, as tf2onnx names them', async () => {
+  const { add, weight, model } = modelWriter();
+  add('Gemm', [add('Add', ['x', 'z']), weight('w', [5, 3])], {}, 'y');
+  const { graph, ...rest } = model(['unk__1', 5], ['unk__3', 3]);
+  const inputs = [...graph.inputs, { name: 'z', type: 'float32' as const, shape: ['unk__2', 5] }];
+  const artifacts = await generateArtifacts(encodeModel({ ...rest, graph: { ...graph, inputs } }));
+  const ours = decode(artifacts.trainModel).graph.inputs.slice(0, 3);
+  expect(ours.map(({ shape }) => shape)).toEqual([['unk__1', 5], ['unk__1', 5], ['unk__1']]);
+  const batches = [2, 3].map((n) => ({ x: numbers(n, 5), z: numbers(n, 5), labels: labels(n, 3) }));
+  const { losses } = await byGradware(await TrainingSession.create(artifacts), batches);
+  close(losses, (await byOrt(artifacts, batches)).losses);
+});
+
 test('a branch stays one, in artifacts that ORT trains, too', async () => {
   const { add, weight, model } = modelWriter();
   const h = add('MatMul', ['x', weight('w', [5, 8])]);

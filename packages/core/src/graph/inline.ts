@@ -15,7 +15,8 @@ export function renameNode(node: Node, rename: Rename): Node {
   return mapSubgraphs(renamed, (graph) => renameCaptures(graph, rename));
 }
 
-function renameCaptures(graph: Graph, rename: Rename): Graph {
+/** A graph whose captures, which are all that it does not make itself, have other names. */
+export function renameCaptures(graph: Graph, rename: Rename): Graph {
   const own = new Set([...graph.inputs.map(({ name }) => name), ...graph.initializers.keys()]);
   for (const node of graph.nodes) for (const output of node.outputs) own.add(output);
   const outer = (name: string) => (own.has(name) ? name : rename(name));
@@ -100,7 +101,7 @@ function collect(graph: Graph, names: Set<string>): void {
   }
 }
 
-function mapSubgraphs(node: Node, map: (graph: Graph) => Graph): Node {
+export function mapSubgraphs(node: Node, map: (graph: Graph) => Graph): Node {
   if (subgraphs(node).length === 0) return node;
   const attributes = Object.entries(node.attributes).map(([key, attribute]) => {
     if (attribute.type === 'graph')

@@ -60,6 +60,22 @@ function nameless(input: string, axis: number): string {
   return axis === 0 ? 'batch' : `${input}_dim_${axis}`;
 }
 
+/** The same where all first axes are one: exporters give the batch another name in each input (tf2onnx does). Undefined
+ *  where they have one name already. */
+export function withOneBatch({ dimensions, inputs }: OpenInputs): OpenInputs | undefined {
+  const [batch, ...others] = dimensions.filter(({ axis }) => axis === 0);
+  if (batch === undefined || others.length === 0) return undefined;
+  const merged = new Set(others.map(({ name }) => name));
+  const nameOf = <D>(dim: D) => (typeof dim === 'string' && merged.has(dim) ? batch.name : dim);
+  return {
+    dimensions: dimensions.filter(({ name }) => !merged.has(name)),
+    inputs: inputs.map((info) => ({
+      ...info,
+      ...(info.shape && { shape: info.shape.map(nameOf) }),
+    })),
+  };
+}
+
 function requireFixed(name: string, size: number, named: ReadonlySet<string>): void {
   if (!named.has(name))
     throw new GradwareError('INVALID_OPTION', `No input has an open dimension "${name}"`, {

@@ -17,6 +17,7 @@ import {
   type Sizes,
   type Trial,
   trials,
+  withOneBatch,
 } from './dimensions.js';
 import { generalize } from './generalize.js';
 import { evaluationForm, hasOneForm, trainingForm } from './plan.js';
@@ -63,6 +64,18 @@ const rounding: ReadonlySet<string> = new Set([
 /** The training and the evaluation model of a forward model and a loss.
  *  @throws GradwareError whatever is wrong with model or loss; UNSUPPORTED where an open dimension cannot stay open */
 export async function layModels(request: ModelsRequest, oracle: ShapeOracle): Promise<Models> {
+  const together = withOneBatch(request.open);
+  try {
+    return await layOpen(request, oracle);
+  } catch (error) {
+    if (!(error instanceof GradwareError) || final.has(error.code) || !together) throw error;
+    return layOpen({ ...request, open: together }, oracle).catch(() => {
+      throw error;
+    });
+  }
+}
+
+async function layOpen(request: ModelsRequest, oracle: ShapeOracle): Promise<Models> {
   let first: GradwareError | undefined;
   const rounds = request.model.graph.nodes.some(({ opType }) => rounding.has(opType));
   for (const { sizes, further, aligned } of trials(request.open.dimensions, rounds)) {

@@ -4,6 +4,7 @@ import type { ShapeOracle } from '../../graph/infer.js';
 import { crossEntropy, lossByName } from '../../losses/index.js';
 import { decodeOnnxModel } from '../../onnx/decode-model.js';
 import type { Model } from '../../onnx/ir.js';
+import { subgraphs } from '../../onnx/names.js';
 import { isOrtModel } from '../../onnx/ort-format/identifier.js';
 import type { FileAccess } from '../../runtime/runtime.js';
 import type { ArtifactFiles, Source, TrainingOptions } from '../api.js';
@@ -118,10 +119,15 @@ export async function readModel(
   return { model: decode(bytes, { file, ...(externalData && { externalData }) }), file };
 }
 
-/** A model to be differentiated: its weights are initializers. */
+/** A model to be differentiated: its weights are initializers of its own graph. */
 export async function readForwardModel(files: FileAccess, source: Source) {
-  const { model, file } = await readModel(files, source, 'the model');
-  return { model: weightsAsInitializers(model), file };
+  const read = await readModel(files, source, 'the model');
+  const model = weightsAsInitializers(read.model);
+  const nests = model.graph.nodes.some((node) => subgraphs(node).length > 0);
+  if (!nests && model.functions.length === 0) return { model, file: read.file };
+  // Few models hold weights there.
+  const { withWeightsOutside } = await import('./nested-weights.js');
+  return { model: withWeightsOutside(model), file: read.file };
 }
 
 async function loadArtifacts(
