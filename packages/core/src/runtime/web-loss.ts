@@ -13,22 +13,42 @@ interface Fate {
   readonly lost: Promise<Error>;
 }
 
-type Call<Result> = () => Promise<Result>;
+/** What is used of `navigator.gpu`. */
+interface Gpu {
+  requestAdapter(): Promise<object | null>;
+}
 
-/** How long a run may go on after its GPU has gone away, in milliseconds: most fail by themselves. */
+type Call<Result> = () => Promise<Result>;
+type Create = (...given: readonly unknown[]) => Promise<InferenceSession>;
+
+/** What all errors of this file begin with. */
+const lostWords = 'webgpu device lost';
+/** How long a call may go on after its GPU has gone away, in milliseconds: most fail by themselves. */
 const patience = 3000;
-/** How long a run that failed waits for the news that the GPU has gone away, in milliseconds. */
+/** How long a call that failed waits for the news that the GPU has gone away, in milliseconds. */
 const moment = 50;
 
 /** Sessions that know when their GPU is gone. ONNX Runtime does not look: it fails somewhere in its own JavaScript, with
- *  words that say nothing of a device, or never comes back.
+ *  words that say nothing of a device, or never comes back. Where it stops half-way, its locks stay locked, and the next
+ *  session that asks for a GPU would stop the whole thread for ever: from then on none is asked for.
  *  @returns a factory whose sessions on webgpu fail with "webgpu device lost" from then on */
 export function noticingLoss(
   factory: InferenceSessionFactory,
   env: Pick<Env, 'webgpu'>,
+  gpu = (globalThis as { readonly navigator?: { readonly gpu?: Gpu } }).navigator?.gpu,
 ): InferenceSessionFactory {
   const fates = new WeakMap<object, Fate>();
+  const create = factory.create.bind(factory) as Create;
   let latest: Fate | undefined;
+  let stuck: Error | undefined;
+
+  const onStuck = (cause: unknown) => {
+    stuck ??= new Error(
+      `${lostWords} (or refused): ONNX Runtime is stuck in it, and uses no GPU in this page any more until that is reloaded (in a worker: until it is started anew)`,
+      { cause },
+    );
+    return stuck;
+  };
 
   /** Of the device that ONNX Runtime has now: all sessions share it, and the last one that is released takes it along. */
   async function currentFate(): Promise<Fate | undefined> {
@@ -39,16 +59,80 @@ export function noticingLoss(
     return fate;
   }
 
-  const create = factory.create.bind(factory) as (
-    ...given: readonly unknown[]
-  ) => Promise<InferenceSession>;
+  /** ONNX Runtime gets stuck where the browser refuses it a GPU. After a crash the first answer is of the GPU that is
+   *  gone. */
+  async function demandGpu(): Promise<void> {
+    if (stuck !== undefined) throw stuck;
+    // Before the first session it asks by itself, and says what is missing.
+    if (latest === undefined || gpu === undefined) return;
+    if (((await gpu.requestAdapter()) ?? (await gpu.requestAdapter())) === null)
+      throw new Error(`${lostWords}: the browser has no other now`);
+  }
+
+  /** What a call of ONNX Runtime gives, unless the device goes away meanwhile. */
+  async function watched<Result>(call: Call<Result>, fate: Fate | undefined): Promise<Result> {
+    const before = fate?.known();
+    if (before !== undefined) throw before;
+    let isOver = false;
+    const gone = fate?.lost.then(async (error): Promise<never> => {
+      await sleep(patience);
+      if (!isOver) onStuck(error);
+      throw error;
+    });
+    gone?.catch(() => undefined);
+    try {
+      return await Promise.race([call(), ...(gone === undefined ? [] : [gone])]);
+    } catch (error) {
+      // A number: an exception of its own, which nothing has caught.
+      throw error instanceof Error ? await explained(error, fate) : onStuck(error);
+    } finally {
+      isOver = true;
+    }
+  }
+
+  function onDevice(session: InferenceSession, fate: Fate): InferenceSession {
+    const calls: Readonly<Record<string, (method: Call<unknown>) => Promise<unknown>>> = {
+      run: (method) => watched(method, fate),
+      // Nothing is left to be freed; but the device is taken down under lock and key.
+      release: (method) =>
+        method().catch((error) => {
+          if (fate.known() === undefined) throw error;
+          onStuck(error);
+        }),
+    };
+    return new Proxy(session, {
+      get(target, key) {
+        const value: unknown = Reflect.get(target, key);
+        if (typeof value !== 'function') return value;
+        const method = value.bind(target) as (...given: readonly unknown[]) => Promise<unknown>;
+        const call = calls[String(key)];
+        return call === undefined
+          ? method
+          : (...given: readonly unknown[]) => call(() => method(...given));
+      },
+    });
+  }
+
+  /** It would ask whichever session comes next for the GPU of the one that failed. With a model that is none it forgets. */
+  async function forget(): Promise<void> {
+    const options = { executionProviders: ['wasm'], logSeverityLevel: 4 };
+    await create(Uint8Array.of(0), options).catch(() => undefined);
+  }
+
   return {
     async create(...given: readonly unknown[]) {
       if (!given.some(wantsGpu)) return create(...given);
-      // Not refused beforehand: with its last session gone, ONNX Runtime asks for another device.
-      const session = await create(...given).catch((error) => explain(error, latest));
-      latest = await currentFate();
-      return latest === undefined ? session : onDevice(session, latest);
+      await demandGpu();
+      // A device that is lost is not refused: with its last session gone, ONNX Runtime asks for another.
+      const fate = latest?.known() === undefined ? latest : undefined;
+      try {
+        const session = await watched(() => create(...given), fate);
+        latest = await currentFate();
+        return latest === undefined ? session : onDevice(session, latest);
+      } catch (error) {
+        await forget();
+        throw await explained(error, latest);
+      }
     },
   };
 }
@@ -57,46 +141,18 @@ function fateOf({ lost }: GpuDevice): Fate {
   let known: Error | undefined;
   const news = lost.then(({ reason = '', message = '' }) => {
     const why = [reason, message].filter((text) => text !== '').join(': ');
-    known = new Error(`webgpu device lost (${why})`);
+    known = new Error(`${lostWords} (${why})`);
     return known;
   });
   return { known: () => known, lost: news };
 }
 
-function onDevice(session: InferenceSession, fate: Fate): InferenceSession {
-  return new Proxy(session, {
-    get(target, key) {
-      const value: unknown = Reflect.get(target, key);
-      if (typeof value !== 'function') return value;
-      const method = value.bind(target) as (...given: readonly unknown[]) => Promise<unknown>;
-      return key === 'run'
-        ? (...given: readonly unknown[]) => whileThere(fate, () => method(...given))
-        : method;
-    },
-  });
-}
-
-/** What a call on a device gives, unless that goes away meanwhile. */
-async function whileThere<Result>(fate: Fate, call: Call<Result>): Promise<Result> {
-  const before = fate.known();
-  if (before !== undefined) throw before;
-  const gone = fate.lost.then(async (error): Promise<never> => {
-    await sleep(patience);
-    throw error;
-  });
-  gone.catch(() => undefined);
-  try {
-    return await Promise.race([call(), gone]);
-  } catch (error) {
-    return explain(error, fate);
-  }
-}
-
-/** @throws the error, or that the device was lost where this is what it comes from */
-async function explain(error: unknown, fate: Fate | undefined): Promise<never> {
+/** The error, or that the device was lost where this is what it comes from. */
+async function explained(error: unknown, fate: Fate | undefined): Promise<unknown> {
+  const reason = messageOf(error);
+  if (reason.startsWith(lostWords)) return error;
   const loss = await Promise.race([fate?.lost, sleep(moment)]);
-  if (loss === undefined || error === loss) throw error;
-  throw new Error(`${loss.message}: ${messageOf(error)}`, { cause: error });
+  return loss === undefined ? error : new Error(`${loss.message}: ${reason}`, { cause: error });
 }
 
 function wantsGpu(given: unknown): boolean {

@@ -1,4 +1,4 @@
-import { GradwareError } from '../../errors.js';
+import { GradwareError, messageOf } from '../../errors.js';
 import type { TensorData } from '../../onnx/ir.js';
 import { copyTensor } from '../../onnx/tensor.js';
 import type { OpenDevice } from '../execution/device.js';
@@ -9,8 +9,10 @@ import type { Progress, ProgressKeeper } from './progress.js';
 /** What a session with its state on a GPU holds on to, should that be lost. */
 export interface Lifeline {
   /** Does something on the device. Where that is lost, the session goes back to the last state that the host has.
-   *  @throws GradwareError DEVICE_LOST then; the next call opens a device again */
+   *  @throws GradwareError DEVICE_LOST then; the next call opens a device again, RUNTIME where none works */
   guard<Result>(task: () => Promise<Result>): Promise<Result>;
+  /** The same, for what can do without a device: where none works after a loss, it has what came to the host. */
+  guardHost<Result>(task: () => Promise<Result>): Promise<Result>;
   /** Notes the state, all of which is on the host now. */
   note(): void;
 }
@@ -79,24 +81,43 @@ export function createLifeline(parts: LifelineParts): Lifeline {
     });
   }
 
+  async function reopen(): Promise<void> {
+    if (!isLost) return;
+    try {
+      await parts.reopen();
+    } catch (cause) {
+      const problem = cause instanceof GradwareError ? cause.problem : messageOf(cause);
+      throw new GradwareError('RUNTIME', `The device was lost, and no other opens: ${problem}`, {
+        remedy: `The session is back at step ${progress.read().step}, which can be saved. Go on from there in a page that is loaded anew (in a new worker), or with more providers (executionProviders).`,
+        cause,
+      });
+    }
+    isLost = false;
+  }
+
+  async function guarded<Result>(task: () => Promise<Result>): Promise<Result> {
+    // Without memory of its own, a device takes no state with it.
+    if (device().transfer === undefined) return task();
+    try {
+      const result = await task();
+      await keepUp();
+      return result;
+    } catch (error) {
+      return isLoss(error) ? recover(error) : Promise.reject(error);
+    }
+  }
+
   return {
     note() {
       if (device().transfer !== undefined) noted = takeNote();
     },
     async guard(task) {
-      if (isLost) {
-        await parts.reopen();
-        isLost = false;
-      }
-      // Without memory of its own, a device takes no state with it.
-      if (device().transfer === undefined) return task();
-      try {
-        const result = await task();
-        await keepUp();
-        return result;
-      } catch (error) {
-        return isLoss(error) ? recover(error) : Promise.reject(error);
-      }
+      await reopen();
+      return guarded(task);
+    },
+    async guardHost(task) {
+      await reopen().catch(() => undefined);
+      return isLost ? task() : guarded(task);
     },
   };
 }

@@ -58,8 +58,9 @@ export function createSession(parts: SessionParts): TrainingSession {
     },
   });
   const onDevice = throughGuard(queue, lifeline.guard);
+  const besideDevice = throughGuard(queue, lifeline.guardHost);
   /** For what works with state on the host. */
-  const onHost = throughGuard(onDevice, async (task) => {
+  const onHost = throughGuard(besideDevice, async (task) => {
     await store.toHost();
     const result = await task();
     lifeline.note();
@@ -131,7 +132,7 @@ export function createSession(parts: SessionParts): TrainingSession {
     loadParametersBuffer: (buffer, trainableOnly = true) =>
       onHost.add(async () => parameters.load(buffer, trainableOnly)),
     getParameter: (name) =>
-      onDevice.add(async () => {
+      besideDevice.add(async () => {
         await store.toHost([parameters.keys.get(name) ?? name]);
         return copyOf(runtime.Tensor, parameters.get(name));
       }),
