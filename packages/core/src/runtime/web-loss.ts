@@ -1,4 +1,4 @@
-import type { Env, InferenceSession, InferenceSessionFactory } from 'onnxruntime-common';
+import type { Env, InferenceSession } from 'onnxruntime-common';
 import { messageOf } from '../errors.js';
 
 /** What is used of a GPUDevice. */
@@ -28,17 +28,16 @@ const patience = 3000;
 /** How long a call that failed waits for the news that the GPU has gone away, in milliseconds. */
 const moment = 50;
 
-/** Sessions that know when their GPU is gone. ONNX Runtime does not look: it fails somewhere in its own JavaScript, with
+/** Sessions on webgpu that know when their GPU is gone. ONNX Runtime does not look: it fails somewhere in its own JavaScript, with
  *  words that say nothing of a device, or never comes back. Where it stops half-way, its locks stay locked, and the next
  *  session that asks for a GPU would stop the whole thread for ever: from then on none is asked for.
- *  @returns a factory whose sessions on webgpu fail with "webgpu device lost" from then on */
+ *  @returns what opens sessions that fail with "webgpu device lost" from then on */
 export function noticingLoss(
-  factory: InferenceSessionFactory,
+  create: Create,
   env: Pick<Env, 'webgpu'>,
   gpu = (globalThis as { readonly navigator?: { readonly gpu?: Gpu } }).navigator?.gpu,
-): InferenceSessionFactory {
+): Create {
   const fates = new WeakMap<object, Fate>();
-  const create = factory.create.bind(factory) as Create;
   let latest: Fate | undefined;
   let stuck: Error | undefined;
 
@@ -119,21 +118,18 @@ export function noticingLoss(
     await create(Uint8Array.of(0), options).catch(() => undefined);
   }
 
-  return {
-    async create(...given: readonly unknown[]) {
-      if (!given.some(wantsGpu)) return create(...given);
-      await demandGpu();
-      // A device that is lost is not refused: with its last session gone, ONNX Runtime asks for another.
-      const fate = latest?.known() === undefined ? latest : undefined;
-      try {
-        const session = await watched(() => create(...given), fate);
-        latest = await currentFate();
-        return latest === undefined ? session : onDevice(session, latest);
-      } catch (error) {
-        await forget();
-        throw await explained(error, latest);
-      }
-    },
+  return async (...given) => {
+    await demandGpu();
+    // A device that is lost is not refused: with its last session gone, ONNX Runtime asks for another.
+    const fate = latest?.known() === undefined ? latest : undefined;
+    try {
+      const session = await watched(() => create(...given), fate);
+      latest = await currentFate();
+      return latest === undefined ? session : onDevice(session, latest);
+    } catch (error) {
+      await forget();
+      throw await explained(error, latest);
+    }
   };
 }
 
@@ -153,13 +149,6 @@ async function explained(error: unknown, fate: Fate | undefined): Promise<unknow
   if (reason.startsWith(lostWords)) return error;
   const loss = await Promise.race([fate?.lost, sleep(moment)]);
   return loss === undefined ? error : new Error(`${loss.message}: ${reason}`, { cause: error });
-}
-
-function wantsGpu(given: unknown): boolean {
-  const { executionProviders = [] } = (given ?? {}) as InferenceSession.SessionOptions;
-  return executionProviders.some(
-    (provider) => (typeof provider === 'string' ? provider : provider.name) === 'webgpu',
-  );
 }
 
 function sleep(milliseconds: number): Promise<undefined> {
