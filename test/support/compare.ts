@@ -39,7 +39,10 @@ export function expectClose(
   const errors = (b ?? []).map((value, i) =>
     Object.is(a?.[i], value) ? 0 : Math.abs((a?.[i] ?? Number.NaN) - value) / size,
   );
-  const worst = errors.some(Number.isNaN) ? Number.POSITIVE_INFINITY : Math.max(0, ...errors);
+  const worst = errors.reduce(
+    (most, error) => (error > most || Number.isNaN(error) ? error : most),
+    0,
+  );
   ok(worst <= tolerance, `off by ${worst}: ${a?.slice(0, 8)} instead of ${b?.slice(0, 8)}`);
 }
 

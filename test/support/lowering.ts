@@ -1,12 +1,12 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { createBuilder, type GraphBuilder } from '../../packages/core/src/graph/builder.js';
-import { domainOf } from '../../packages/core/src/graph/dialect.js';
+import { blockedDomain, domainOf } from '../../packages/core/src/graph/dialect.js';
 import { modelOf } from '../../packages/core/src/graph/model.js';
 import { blankUnusedOutputs } from '../../packages/core/src/graph/order.js';
 import { uniform } from '../../packages/core/src/graph/random.js';
 import { type Attributes, toAttributes, type Value } from '../../packages/core/src/graph/value.js';
 import { lower } from '../../packages/core/src/lowering/lower.js';
-import type { Provider } from '../../packages/core/src/lowering/rule.js';
+import type { LoweringRules, Provider } from '../../packages/core/src/lowering/rule.js';
 import type { DataType, Node, TensorData, TypedArray } from '../../packages/core/src/onnx/ir.js';
 import { encodeModel } from '../../packages/core/src/onnx/model.js';
 import { usedNames } from '../../packages/core/src/onnx/names.js';
@@ -21,6 +21,8 @@ export interface LoweredNode {
   readonly outputs: readonly ({ type: DataType; shape: readonly number[] } | undefined)[];
   readonly constants?: readonly number[];
   readonly provider?: Provider;
+  /** Tried before those that all devices share. */
+  readonly rules?: LoweringRules | undefined;
   /** Which inputs the node before makes: a MaxPool whose indices a MaxPoolGrad takes. */
   readonly before?: (builder: GraphBuilder, inputs: readonly (Value | undefined)[]) => Value[];
 }
@@ -56,6 +58,7 @@ export function layLowered(given: LoweredNode): Laid {
     lower(builder, names, {
       provider,
       random: (shape, key) => uniform(builder.op, { shape, seed, step, key }),
+      rules: given.rules,
     }),
     names,
   );
@@ -109,16 +112,15 @@ export async function run(
     const { type, shape } = builder.value(name);
     return { name, type, shape };
   };
-  const model = encodeModel(
-    modelOf({
-      name: 'lowered',
-      nodes,
-      inputs: fed.map(([name]) => info(name)),
-      outputs: names.map(info),
-      initializers,
-      valueInfo: new Map(),
-    }),
-  );
+  const graph = {
+    name: 'lowered',
+    nodes,
+    inputs: fed.map(([name]) => info(name)),
+    outputs: names.map(info),
+    initializers,
+    valueInfo: new Map(),
+  };
+  const model = encodeModel(modelOf(graph, new Map([[blockedDomain, 1]])));
   const session = await InferenceSession.create(model, { logSeverityLevel: 3, ...options });
   const feeds = fed.map(([name, { type, data, dims }]) => [name, toOrt(type, data, dims)] as const);
   const results = await session.run(Object.fromEntries(feeds));

@@ -1,5 +1,6 @@
 import { env, InferenceSession, Tensor } from 'onnxruntime-node';
 import { trainingSessions } from './container.js';
+import { findChannelBlock } from './runtime/channel-block.js';
 import { nodeFiles } from './runtime/node-files.js';
 import { missingInNode } from './runtime/node-providers.js';
 import type { Runtime } from './runtime/runtime.js';
@@ -8,6 +9,13 @@ import { artifactConverter, artifactGenerator, fallbackInspector } from './tools
 export { type CreateOptions, container } from './container.js';
 export * from './index.js';
 export { env, InferenceSession, Tensor };
+
+/** Asked once. */
+let knownBlock: Promise<number | undefined> | undefined;
+function channelBlock(): Promise<number | undefined> {
+  knownBlock ??= findChannelBlock(InferenceSession, Tensor);
+  return knownBlock;
+}
 
 /** ONNX Runtime for Node. */
 export const nodeRuntime: Runtime = {
@@ -18,7 +26,7 @@ export const nodeRuntime: Runtime = {
   files: nodeFiles,
   availableMemory: () => process.availableMemory(),
   missing: missingInNode,
-  device: async () => ({}),
+  device: async (provider) => (provider === 'cpu' ? { channelBlock: await channelBlock() } : {}),
 };
 
 /** Trains models on onnxruntime-node. */

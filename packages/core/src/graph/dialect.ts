@@ -1,6 +1,9 @@
 /** Ops of ORT's training dialect, and of Gradware's own, by domain. Everything else is stock ONNX Runtime. */
 const microsoft = 'com.microsoft';
 
+/** ONNX Runtime's own ops on channels in blocks, for the processors that it has such kernels for. */
+export const blockedDomain = 'com.microsoft.nchwc';
+
 /** Pseudo-ops that never reach ONNX Runtime. */
 export const gradware = 'gradware';
 
@@ -116,6 +119,7 @@ export function isTrainingOp(opType: string, domain: string): boolean {
 
 /** An op that stock ONNX Runtime may run as it is. */
 export function isStockOp(opType: string, domain: string): boolean {
+  if (domain === blockedDomain) return true;
   if (domain === microsoft) return stockContrib.has(opType);
   return domain === '' && !defaultDomainTraining.has(opType) && !newer.has(opType);
 }

@@ -1,7 +1,7 @@
 import { GradwareError } from '../errors.js';
 import type { GraphBuilder } from '../graph/builder.js';
 import { plainNumbers } from '../graph/constants.js';
-import { gradware, isStockOp, isTrainingOp } from '../graph/dialect.js';
+import { blockedDomain, gradware, isStockOp, isTrainingOp } from '../graph/dialect.js';
 import { identityNode } from '../graph/identity.js';
 import { renameNode } from '../graph/inline.js';
 import { sortNodes } from '../graph/order.js';
@@ -9,13 +9,22 @@ import { knownScan } from '../graph/scan.js';
 import { sameShape, type Value } from '../graph/value.js';
 import type { Node, TensorData } from '../onnx/ir.js';
 import { usedNames } from '../onnx/names.js';
-import type { Inputs, LoweringContext, LoweringRule, Producer, Provider } from './rule.js';
+import type {
+  Inputs,
+  LoweringContext,
+  LoweringRule,
+  LoweringRules,
+  Producer,
+  Provider,
+} from './rule.js';
 import { loweringRuleOf } from './rules/index.js';
 
 export interface LowerOptions {
   readonly provider: Provider;
   /** See LoweringContext.random. */
   readonly random: LoweringContext['random'];
+  /** Of this device, tried before those that all share. */
+  readonly rules?: LoweringRules | undefined;
 }
 
 /** Whether a node can reach ONNX Runtime, as it is or lowered. */
@@ -89,10 +98,13 @@ function withLoweredBody(builder: GraphBuilder, node: Node, options: LowerOption
   return { ...node, attributes: attributes as Node['attributes'] };
 }
 
-/** A custom op may have the name of one that is known. */
-function ruleOf({ opType, domain }: Node): LoweringRule | undefined {
+/** Custom ops, and those on channels in blocks, may have the name of one that is known. */
+function ruleOf(
+  { opType, domain }: Node,
+  rules: (opType: string) => LoweringRule | undefined = loweringRuleOf,
+): LoweringRule | undefined {
   const known = isStockOp(opType, domain) || isTrainingOp(opType, domain);
-  return known ? loweringRuleOf(opType) : undefined;
+  return known && domain !== blockedDomain ? rules(opType) : undefined;
 }
 
 /** Constants for outputs that follow from shapes and constants alone: most providers compute shapes on the CPU. */
@@ -122,10 +134,12 @@ function applyRule(
   builder: GraphBuilder,
   node: Node,
   { used, leaving }: { readonly used: ReadonlySet<string>; readonly leaving: ReadonlySet<string> },
-  { provider, random }: LowerOptions,
+  { provider, random, rules = {} }: LowerOptions,
 ): readonly (Value | undefined)[] | undefined {
-  const rule = ruleOf(node);
-  if (rule === undefined) return undefined;
+  const candidates = [ruleOf(node, (opType) => rules[opType]), ruleOf(node)].filter(
+    (rule) => rule !== undefined,
+  );
+  if (candidates.length === 0) return undefined;
   const lookUp = (name: string) => (name === '' ? undefined : builder.value(name));
   const valuesOf = (names: readonly string[]) => names.map(lookUp) as unknown as Inputs;
   const producer = (value: Value): Producer | undefined => {
@@ -140,28 +154,32 @@ function applyRule(
       }
     );
   };
-  const result = builder.scoped(node.name || node.opType, () =>
-    rule({
-      x: valuesOf(node.inputs),
-      y: valuesOf(node.outputs),
-      attributes: node.attributes,
-      node,
-      op: builder.op,
-      provider,
-      has: (i) => (node.inputs[i] ?? '') !== '',
-      needed: (i) => used.has(node.outputs[i] ?? ''),
-      neededLater: ({ name }) => used.has(name),
-      leaves: ({ name }) => leaving.has(name),
-      producer,
-      constant: (value) => {
-        const tensor = builder.constant(value);
-        return tensor && plainNumbers(tensor.data);
-      },
-      random,
-    }),
-  );
-  if (result === undefined) return undefined;
-  return 'name' in result ? [result] : result;
+  const context: LoweringContext = {
+    x: valuesOf(node.inputs),
+    y: valuesOf(node.outputs),
+    attributes: node.attributes,
+    node,
+    op: builder.op,
+    emit: builder.emit,
+    provider,
+    has: (i) => (node.inputs[i] ?? '') !== '',
+    needed: (i) => used.has(node.outputs[i] ?? ''),
+    neededLater: ({ name }) => used.has(name),
+    leaves: ({ name }) => leaving.has(name),
+    producer,
+    constant: (value) => {
+      const tensor = builder.constant(value);
+      return tensor && plainNumbers(tensor.data);
+    },
+    random,
+  };
+  return builder.scoped(node.name || node.opType, () => {
+    for (const rule of candidates) {
+      const result = rule(context);
+      if (result !== undefined) return 'name' in result ? [result] : result;
+    }
+    return undefined;
+  });
 }
 
 function checkType(builder: GraphBuilder, node: Node, output: string, result: Value): void {

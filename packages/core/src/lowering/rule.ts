@@ -1,4 +1,4 @@
-import type { Op } from '../graph/builder.js';
+import type { GraphBuilder, Op } from '../graph/builder.js';
 import type { PlainAttributes, Value } from '../graph/value.js';
 import type { Node } from '../onnx/ir.js';
 
@@ -15,6 +15,8 @@ export interface LoweringContext {
   readonly attributes: PlainAttributes;
   readonly node: Node;
   readonly op: Op;
+  /** For ops of other domains. */
+  readonly emit: GraphBuilder['emit'];
   readonly provider: Provider;
   has(i: number): boolean;
   /** Whether anybody uses output i: a rule need not make what nobody wants. */

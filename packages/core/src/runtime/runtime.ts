@@ -27,6 +27,8 @@ export interface Device {
   readonly adapter?: string | undefined;
   /** Bytes that one tensor may have. */
   readonly largestTensor?: number | undefined;
+  /** How many channels its convolutions take at a time, where ONNX Runtime has kernels for channels in blocks. */
+  readonly channelBlock?: number | undefined;
   /** Why it is not more. */
   readonly note?: string | undefined;
 }

@@ -3,7 +3,7 @@ import type { GraphBuilder } from '../graph/builder.js';
 import { uniform } from '../graph/random.js';
 import type { Value } from '../graph/value.js';
 import { lower } from '../lowering/lower.js';
-import type { Provider } from '../lowering/rule.js';
+import type { LoweringRules, Provider } from '../lowering/rule.js';
 import type { Node } from '../onnx/ir.js';
 import type { Chain } from '../plugins/chain.js';
 import {
@@ -30,6 +30,8 @@ export interface CompileOptions extends ChainsPlan {
   readonly wantsMetric: (name: string) => boolean;
   /** Whether forward and backward pass compute in float16 where that is safe. Default false. */
   readonly halfPrecision?: boolean | undefined;
+  /** See LowerOptions.rules: for float32. */
+  readonly loweringRules?: LoweringRules | undefined;
 }
 
 /** Compiles one step, or K in a Loop, into ordinary ONNX models. The builder of `graph` is used up. */
@@ -137,7 +139,7 @@ interface LoweredStep {
 /** The nodes of a step in standard ops, in float16 where that was asked for. */
 function lowerStep(
   graph: TrainingGraph,
-  { provider, part, halfPrecision: isHalf = false }: CompileOptions,
+  { provider, part, halfPrecision: isHalf = false, loweringRules }: CompileOptions,
   { roots, step, seed }: LoweredStep,
 ): readonly Node[] {
   const { builder } = graph;
@@ -145,6 +147,7 @@ function lowerStep(
   const nodes = lower(builder, new Set([...roots, ...ends]), {
     provider,
     random: (shape, key) => uniform(builder.op, { shape, seed, step, key }),
+    rules: isHalf ? undefined : loweringRules,
   });
   if (ends.size === 0) return nodes;
   const imitates = provider === 'cpu' || provider === 'wasm';

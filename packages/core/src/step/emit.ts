@@ -1,10 +1,11 @@
 import type { GraphBuilder } from '../graph/builder.js';
+import { blockedDomain } from '../graph/dialect.js';
 import { modelOf } from '../graph/model.js';
 import { blankUnusedOutputs } from '../graph/order.js';
 import type { Value } from '../graph/value.js';
 import type { Graph, Node, TensorData } from '../onnx/ir.js';
 import { encodeModel } from '../onnx/model.js';
-import { usedNames } from '../onnx/names.js';
+import { subgraphs, usedNames } from '../onnx/names.js';
 import type { HostCall, StepScalar } from '../plugins/registry.js';
 import { loopGraph } from './loop.js';
 import type { Feeding, HostStep, Stage, StateSpec } from './program.js';
@@ -46,7 +47,8 @@ export function singleStages(
       valueInfo: new Map(),
     };
     const visits = stage.visits.map((visit) => hostStep(visit, hosts));
-    return { hosts: visits, model: encodeModel(modelOf(graph)), inputs, outputs: stage.outputs };
+    const model = encodeModel(modelOf(graph, domainsOf(stage.nodes)));
+    return { hosts: visits, model, inputs, outputs: stage.outputs };
   });
 }
 
@@ -94,11 +96,18 @@ export function loopStages(
   return [
     {
       hosts: [],
-      model: encodeModel(modelOf(loop)),
+      model: encodeModel(modelOf(loop, domainsOf(nodes))),
       inputs: loop.inputs.map(nameOf),
       outputs: loop.outputs.map(nameOf),
     },
   ];
+}
+
+/** What nodes need beside the domains that every model imports. */
+function domainsOf(nodes: readonly Node[]): ReadonlyMap<string, number> {
+  const isBlocked = (node: Node): boolean =>
+    node.domain === blockedDomain || subgraphs(node).some(({ nodes: own }) => own.some(isBlocked));
+  return new Map(nodes.some(isBlocked) ? [[blockedDomain, 1]] : []);
 }
 
 /** Names that nodes use and none of them makes: inputs and constants. */

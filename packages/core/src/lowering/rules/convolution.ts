@@ -21,15 +21,21 @@ export function sliceAt(op: Op, image: Value, window: Window, offset: readonly n
   return op.Slice(image, op.ints(starts), op.ints(ends), op.ints(axes), op.ints(strides));
 }
 
-/** Pads (or crops) an image so that its windows reach exactly to its end. */
-export function padToWindows(op: Op, image: Value, window: Window, fill = 0): Value {
+/** What an image needs (or, where negative, has too much) before and behind each axis, so that its windows reach exactly to
+ *  its end. */
+export function marginsOf(window: Window, spatial: readonly number[]): readonly number[][] {
   const { kernel, strides, dilations, pads, output } = window;
-  const spatial = kernel.map((k, i) => {
+  return kernel.map((k, i) => {
     const before = pads[i] ?? 0;
     const reach = ((output[i] ?? 1) - 1) * (strides[i] ?? 1) + (dilations[i] ?? 1) * (k - 1) + 1;
-    return [before, reach - before - (image.shape[i + 2] ?? 0)];
+    return [before, reach - before - (spatial[i] ?? 0)];
   });
-  return padWith(op, image, [[0, 0], [0, 0], ...spatial], fill);
+}
+
+/** Pads (or crops) an image so that its windows reach exactly to its end. */
+export function padToWindows(op: Op, image: Value, window: Window, fill = 0): Value {
+  const margins = marginsOf(window, image.shape.slice(2));
+  return padWith(op, image, [[0, 0], [0, 0], ...margins], fill);
 }
 
 const swap = (rank: number) => [1, 0, ...Array.from({ length: rank }, (_, i) => i + 2)];
@@ -37,6 +43,8 @@ const swap = (rank: number) => [1, 0, ...Array.from({ length: rank }, (_, i) => 
 function gradientOfInput(c: Convolution): Value {
   const { op, dy, x, w, group, kernel, strides, dilations, pads, output } = c;
   const rank = kernel.length;
+  if (isHost(c.provider) && isPointwise(c))
+    return op.Conv(dy, op.transpose(w, swap(rank)), { kernel_shape: kernel });
   if (prefersRows(c)) return inputGradientByRows(c);
   const output_padding = kernel.map((k, i) => {
     const [stride = 1, dilation = 1] = [strides[i], dilations[i]];
@@ -46,6 +54,12 @@ function gradientOfInput(c: Convolution): Value {
   // Up to five times as fast as Conv with flipped weights.
   const attributes = { kernel_shape: kernel, strides, dilations, pads, group, output_padding };
   return op.ConvTranspose(dy, w, attributes);
+}
+
+/** A product of matrices for every sample. */
+function isPointwise({ group, kernel, strides, pads }: Convolution): boolean {
+  const single = [...kernel, ...strides].every((size) => size === 1);
+  return group === 1 && single && pads.every((pad) => pad === 0);
 }
 
 /** ConvTranspose goes from sample to sample. Where images are small and channels many, one product of all samples
@@ -61,6 +75,15 @@ function gradientOfWeight(c: Convolution): Value {
   const { w, dy, group, kernel, strides } = c;
   const [filters = 1, channels = 1] = w.shape;
   if (group > 1 && channels === 1 && filters === group) return byProducts(c);
+  const places = elementCount(c.output);
+  // Measured on cpu: 0.6 to 0.95 of the time of one product of columns, where these products are smaller than what they
+  // are made of.
+  if (
+    isHost(c.provider) &&
+    isPointwise(c) &&
+    places * (filters + channels) >= 4 * filters * channels
+  )
+    return bySamples(c);
   const offsets = elementCount(kernel);
   const columns = (offsets * channels * elementCount(dy.shape)) / filters;
   if (group > 1 || columns > 2 ** 26) return byExchange(c);
@@ -87,6 +110,15 @@ function byProducts(c: Convolution): Value {
     sums.length === 1 ? (sums[0] as Value) : op.Concat(...sums, { axis: 1 }),
     w.shape,
   );
+}
+
+/** dW = Σ over samples of dY · Xᵀ, for kernels of one place. */
+function bySamples({ op, dy, x, w }: Convolution): Value {
+  const rows = (image: Value) => {
+    const [batch = 0, channels = 0, ...spatial] = image.shape;
+    return op.reshape(image, [batch, channels, elementCount(spatial)]);
+  };
+  return op.reshape(op.sum(op.FusedMatMul(rows(dy), rows(x), { transB: 1 }), [0]), w.shape);
 }
 
 /** im2col: dW[m, (k, c)] = Σ over samples and places of dY[m, p] · X_k[c, p]. */

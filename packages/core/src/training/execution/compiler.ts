@@ -1,6 +1,8 @@
 import { createBuilder } from '../../graph/builder.js';
 import type { Value } from '../../graph/value.js';
+import type { LoweringRules } from '../../lowering/rule.js';
 import type { LiveSettings } from '../../plugins/registry.js';
+import type { Device } from '../../runtime/runtime.js';
 import { compileStep } from '../../step/compile.js';
 import type { Feeding, Part } from '../../step/program.js';
 import type { TrainingGraph } from '../../step/training-graph.js';
@@ -34,6 +36,13 @@ export function createCompiler(
 ): Compiler {
   const cache = new Map<string, Compiled>();
 
+  /** Loaded where it is of use. */
+  async function loweringRules({ channelBlock }: Device): Promise<LoweringRules | undefined> {
+    if (channelBlock === undefined) return undefined;
+    const { blockedConvolution } = await import('../../lowering/blocked/convolution.js');
+    return blockedConvolution(channelBlock);
+  }
+
   async function compile(
     part: Part,
     feeding: Feeding,
@@ -43,7 +52,7 @@ export function createCompiler(
       part === 'update'
         ? updateGraph(parts)
         : await parts.source.build(inputs, graphForm(parts.current().execution.provider));
-    const { execution, sessionOptions } = parts.current();
+    const { execution, limits, sessionOptions } = parts.current();
     const { provider } = execution;
     const labels = findLabels(graph.builder, graph.inputs, parts.source.ignoredLabel, provider);
     const program = compileStep(graph, {
@@ -56,6 +65,7 @@ export function createCompiler(
       learningRate: parts.learningRate,
       wantsMetric: parts.wantsMetric,
       halfPrecision: parts.halfPrecision,
+      loweringRules: await loweringRules(limits),
     });
     return {
       executor: await createExecutor(parts.runtime, program, sessionOptions, parts.store),

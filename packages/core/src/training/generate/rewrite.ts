@@ -52,6 +52,7 @@ function rewrite(builder: GraphBuilder, node: Node): Value | undefined {
       attributes: node.attributes,
       node,
       op: builder.op,
+      emit: builder.emit,
       provider: 'cpu',
       has: (i) => (node.inputs[i] ?? '') !== '',
       needed: () => true,

@@ -1,0 +1,16 @@
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { expect, test } from 'vitest';
+import { findChannelBlock } from './channel-block.js';
+
+test('a block has 8 or 16 channels, or there are none', async () => {
+  const block = await findChannelBlock(InferenceSession, Tensor);
+  expect([undefined, 8, 16]).toContain(block);
+});
+
+test('an ONNX Runtime without such kernels has none', async () => {
+  const refusing = {
+    create: () =>
+      Promise.reject(new Error('com.microsoft.nchwc:ReorderInput(-1) is not a registered op')),
+  };
+  expect(await findChannelBlock(refusing, Tensor)).toBeUndefined();
+});
