@@ -21,7 +21,7 @@ async function crashGpu(browser: Browser): Promise<void> {
 
 describe.skipIf(noChromium !== undefined)(
   `the playground on webgpu${noChromium ? `: ${noChromium}` : ''}`,
-  { timeout: 240_000 },
+  { timeout: 600_000 },
   () => {
     let served: Served;
     let browser: Browser;
@@ -72,7 +72,7 @@ describe.skipIf(noChromium !== undefined)(
       await page.waitForFunction(
         'Number.parseInt(document.querySelector("#step").textContent) > 20',
         undefined,
-        { timeout: 120_000, polling: 100 },
+        { timeout: 300_000, polling: 100 },
       );
       await crashGpu(browser);
       await goesOn();

@@ -18,7 +18,7 @@ import {
 import type { Served } from './support/serve.js';
 
 // Training takes a while where many tests share the processor.
-vi.setConfig({ testTimeout: 180_000 });
+vi.setConfig({ testTimeout: 360_000 });
 
 const digits = new URL('../../models/digits/', import.meta.url);
 const wide = { width: 1440, height: 900 };

@@ -28,7 +28,7 @@ export async function waitForAccuracy(page: Page, percent: number): Promise<void
   await page.waitForFunction(
     `Number.parseFloat(document.querySelector('#accuracy').textContent) >= ${percent}`,
     undefined,
-    { timeout: 120_000, polling: 200 },
+    { timeout: 300_000, polling: 200 },
   );
 }
 

@@ -16,8 +16,9 @@ const kinds: readonly Kind[] = [
   },
   {
     code: 'OUT_OF_MEMORY',
+    // On wasm a size of 4 GiB and more does not fit into its integers.
     means:
-      /out of memory|out_of_memory|OutOfMemory|OUT_OF_DEVICE_MEMORY|bad_alloc|failed to allocate|BFCArena|cannot allocate|array buffer allocation failed|invalid array length/i,
+      /out of memory|out_of_memory|OutOfMemory|OUT_OF_DEVICE_MEMORY|bad_alloc|failed to allocate|BFCArena|cannot allocate|array buffer allocation failed|invalid array length|SafeIntOnOverflow/i,
     remedy:
       'Take smaller batches, release sessions that are not in use, freeze parameters (frozenParams), or use another provider.',
   },
