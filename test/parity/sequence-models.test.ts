@@ -169,6 +169,22 @@ const cases: Readonly<Record<string, readonly Line[]>> = {
       { body: whileLoop([['on', 'Identity', 'small']], 'on') },
     ],
   ],
+  'a branch on what a loop gives, whose rank nothing states': [
+    ...start,
+    ['h', 'Loop', 'length yes h0', { body: graph('turn going h', cell, 'on next') }],
+    ['sum', 'ReduceSum', 'h', { keepdims: 0 }],
+    ['positive', 'Less', 'sum six'],
+    [
+      'chosen',
+      'If',
+      'positive',
+      {
+        then_branch: graph('', [['y', 'Sin', 'h']], 'y'),
+        else_branch: graph('', [['z', 'Exp', 'h']], 'z'),
+      },
+    ],
+    ['logits', 'Identity', 'chosen'],
+  ],
   'a while loop with a counter': [
     ...first,
     [

@@ -237,7 +237,7 @@ function isScalarByRule(
   types: ReadonlyMap<string, TensorType>,
   builder: GraphBuilder,
 ): boolean {
-  const known = node.inputs.map((name) => types.get(name) ?? builder.values.get(name));
+  const known = usedNames(node).map((name) => types.get(name) ?? builder.values.get(name));
   if (known.length > 0 && known.every((type) => type !== undefined && type.shape.length === 0))
     return true;
   return node.opType.startsWith('Reduce') || scalarOps.has(node.opType);

@@ -96,3 +96,24 @@ test('weights of bodies and branches are initializers of the model, under names 
     ['single'],
   ]);
 });
+
+test('Constant nodes of branches are weights where the model has no other', () => {
+  const nodes = [node('Constant', '', 'c', holding([3, 4])), node('Add', 'x c', 'sum')];
+  const branch: Attribute = {
+    type: 'graph',
+    value: {
+      ...{ name: 'branch', nodes, inputs: [], outputs: [{ name: 'sum' }] },
+      ...{ initializers: new Map(), valueInfo: new Map() },
+    },
+  };
+  const attributes = { then_branch: branch, else_branch: branch };
+  const besides = modelOf([node('If', 'on', 'y', { attributes })]);
+  expect([...withWeightsOutside(besides).graph.initializers.keys()]).toEqual(['w']);
+  const without = { ...besides, graph: { ...besides.graph, initializers: new Map() } };
+  const { graph } = withWeightsOutside(without);
+  expect([...graph.initializers.keys()]).toEqual(['c_1', 'c_2']);
+  const { then_branch: moved } = graph.nodes[0]?.attributes ?? {};
+  expect((moved as { readonly value: Graph }).value.nodes.map(({ inputs }) => inputs)).toEqual([
+    ['x', 'c_1'],
+  ]);
+});

@@ -7,6 +7,13 @@ import { freshName, subgraphs, usedNames } from '../../onnx/names.js';
 
 const isWeight = ({ type, dims }: TensorData) => isFloatType(type) && elementCount(dims) > 1;
 
+/** Whether bodies of branches and loops hold weights that are initializers. */
+function holdsInitializers({ nodes }: Graph): boolean {
+  return nodes
+    .flatMap(subgraphs)
+    .some((graph) => [...graph.initializers.values()].some(isWeight) || holdsInitializers(graph));
+}
+
 /** The names of all values, in nested graphs too, each as often as it is given. */
 function defined(graph: Graph): readonly string[] {
   return [
@@ -26,7 +33,8 @@ interface Opened {
 }
 
 /** A model whose own graph has the weights that bodies of functions, branches and loops hold: functions have no
- *  initializers, so that exporters write Constant nodes there. All calls of one function share its weights. */
+ *  initializers, so that exporters write Constant nodes there; in branches and loops Constant nodes are weights only where
+ *  the whole model has no other. All calls of one function share its weights. */
 export function withWeightsOutside(model: Model): Model {
   const names = new Set<string>();
   const ambiguous = new Set<string>();
@@ -83,18 +91,28 @@ export function withWeightsOutside(model: Model): Model {
     });
   }
 
+  const constants = ![...initializers.values()].some(isWeight) && !holdsInitializers(model.graph);
+
+  /** Where no weight is an initializer, Constant nodes hold them. */
+  function held(node: Node): readonly (readonly [string, TensorData])[] {
+    const tensor = constants && node.opType === 'Constant' ? constantAttribute(node) : undefined;
+    return tensor ? [[node.outputs[0] ?? '', tensor]] : [];
+  }
+
   /** Nested graphs see the names around them: their own initializers may stand there as well. */
   const hoisted = (node: Node): Node =>
     mapSubgraphs(node, (graph) => {
       const results = new Set(graph.outputs.map(({ name }) => name));
       const moved = new Map<string, string>();
-      const rest = [...graph.initializers].filter(([name, tensor]) => {
-        if (!isWeight(tensor) || results.has(name)) return true;
-        const outside = ambiguous.has(name) ? freshName(names, name) : name;
-        moved.set(name, put(outside, tensor));
-        return false;
-      });
-      const freed = { ...graph, initializers: new Map(rest) };
+      for (const [name, tensor] of [...graph.initializers, ...graph.nodes.flatMap(held)])
+        if (isWeight(tensor) && !results.has(name))
+          moved.set(name, put(ambiguous.has(name) ? freshName(names, name) : name, tensor));
+      const stays = (name = '') => !moved.has(name);
+      const freed = {
+        ...graph,
+        nodes: graph.nodes.filter(({ outputs }) => stays(outputs[0])),
+        initializers: new Map([...graph.initializers].filter(([name]) => stays(name))),
+      };
       const renamed = renameCaptures(freed, (name) => moved.get(name) ?? name);
       return { ...renamed, nodes: renamed.nodes.map(hoisted) };
     });
