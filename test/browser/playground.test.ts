@@ -326,6 +326,13 @@ describe.skipIf(noChromium !== undefined)(
         await shoot(`phone-${name.toLowerCase()}-dark`);
         await page.getByRole('button', { name: /^Use/ }).tap();
       }
+      // What is wrong with a file is said where files are chosen.
+      await page.locator('input[type=file]').setInputFiles({
+        name: 'broken.onnx',
+        mimeType: 'application/octet-stream',
+        buffer: Buffer.from('no protobuf at all'),
+      });
+      await page.locator('.notice', { hasText: /Not applied.*not an ONNX model/ }).waitFor();
       // Controls are large enough for a finger.
       await tab('Setup').tap();
       const sizes = await page

@@ -1,6 +1,6 @@
 import type { NamedFile } from '../shared/protocol.js';
 import { say } from './notices.js';
-import { apply, attempt, config, ownData, ownModel, worker } from './store.js';
+import { apply, attempt, config, ownData, ownModel, refused, worker } from './store.js';
 
 /** Files beyond this are not even read. */
 const mostBytes = 2 ** 30;
@@ -34,6 +34,9 @@ export async function takeFiles(given: Iterable<File>): Promise<void> {
       },
       model !== undefined,
     );
+    // What stands beside the chain is out of sight where files are chosen, on a phone above all.
+    const problem = refused.value;
+    if (problem !== undefined) say('error', `Not applied. ${problem.message}`, problem.remedy);
   });
 }
 
