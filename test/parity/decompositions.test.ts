@@ -7,18 +7,21 @@ import {
 } from '../support/check-gradients.js';
 import { fusedForms, fusedOps, groupedAttention } from './attention-cases.js';
 import { controlFlow } from './control-flow-cases.js';
-import { decomposed } from './further-cases.js';
+import { decomposed, rare } from './further-cases.js';
 import { recurrence } from './recurrent-cases.js';
-import { patches, sampling } from './sampling-cases.js';
+import { deformable, patches, regions, sampling } from './sampling-cases.js';
 
 const families: Readonly<Record<string, readonly GradientCase[]>> = {
   controlFlow,
   decomposed,
+  deformable,
   fusedForms,
   fusedOps,
   groupedAttention,
   patches,
+  rare,
   recurrence,
+  regions,
   sampling,
 };
 

@@ -15,7 +15,14 @@ import * as further from './further-cases.js';
 import * as single from './gradient-cases.js';
 import { batchFirst, recurrence, recurrenceAsScan } from './recurrent-cases.js';
 import { resizing } from './resize-cases.js';
-import { frozenForms, patches, sampling } from './sampling-cases.js';
+import {
+  deformable,
+  frozenForms,
+  patches,
+  regions,
+  sampling,
+  turnedRegions,
+} from './sampling-cases.js';
 
 /** All gradient cases, by family: each is compared with finite differences, and makes docs/OPERATORS.md. */
 export const families: Readonly<Record<string, readonly GradientCase[]>> = {
@@ -33,9 +40,12 @@ export const families: Readonly<Record<string, readonly GradientCase[]>> = {
   quantized,
   rounding,
   shortMasks,
+  deformable,
   patches,
+  regions,
   recurrence,
   recurrenceAsScan,
   resizing,
   sampling,
+  turnedRegions,
 };

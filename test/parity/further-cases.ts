@@ -183,3 +183,34 @@ export const computedPads: readonly GradientCase[] = ['constant', 'reflect', 'ed
     },
   }),
 );
+
+const scalar = (value: number) => fixed('int64', [value], []);
+
+/** Frames of a signal, with and without a window; determinants; choices that are known. */
+export const rare: readonly GradientCase[] = [
+  ...[0, 1].flatMap((onesided) => [
+    one('STFT', [[2, 11, 1], scalar(3), [5]], { onesided }, { shape: [2, 3, onesided ? 3 : 5, 2] }),
+    one(
+      'STFT',
+      [[1, 9, 1], scalar(2), null, scalar(4)],
+      { onesided },
+      { shape: [1, 3, onesided ? 3 : 4, 2] },
+    ),
+    one(
+      'STFT',
+      [[2, 8, 1], scalar(8), [8], scalar(8)],
+      { onesided },
+      { shape: [2, 1, onesided ? 5 : 8, 2] },
+    ),
+  ]),
+  ...[1, 2, 3, 4, 8].map((n) => one('Det', [[n, n]], {}, { shape: [] })),
+  one('Det', [[2, 3, 3, 3]], {}, { shape: [2, 3] }),
+  one('Compress', [[3, 4], fixed('bool', [1, 0, 1])], { axis: 0 }, { shape: [2, 4] }),
+  one('Compress', [[3, 4], fixed('bool', [0, 1, 1])], { axis: -1 }, { shape: [3, 2] }),
+  one('Compress', [[2, 3], fixed('bool', [0, 1, 0, 0, 1])], {}, { shape: [2] }),
+];
+
+/** Of complex numbers the kernel weighs others than those that the window is for. */
+export const complexFrames: readonly GradientCase[] = [
+  one('STFT', [[2, 9, 2], scalar(2), [4]], { onesided: 0 }, { shape: [2, 3, 4, 2] }),
+];

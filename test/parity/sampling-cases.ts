@@ -120,3 +120,125 @@ export const sampling: readonly GradientCase[] = [
   ]),
   ...[0, 1].map((align_corners) => affine([1, 3, 1, 4], { align_corners })),
 ];
+
+/** Two of them lie partly outside of the image, one has no extent, and one is turned around. */
+const boxes = fixed(
+  'float',
+  [0.4, 0.7, 3.3, 2.9, -1.6, 1.2, 2.1, 5.3, 2.2, -0.3, 6.1, 2.8, 1.5, 1.5, 1.5, 1.5, 3, 3, 1, 1],
+  [5, 4],
+);
+const owners = fixed('int64', [1, 0, 1, 0, 1]);
+
+function align(attributes: Attributes, rois: GradientCase['inputs'][number] = boxes): GradientCase {
+  const { output_height = 1, output_width = 1 } = attributes;
+  return {
+    op: 'RoiAlign',
+    inputs: [[2, 3, 5, 6], rois, owners],
+    attributes,
+    shape: [5, 3, Number(output_height), Number(output_width)],
+    ...(rois !== boxes && { range: [0.1, 4.3] }),
+  };
+}
+
+function pool(pooled_shape: readonly number[], spatial_scale: number): GradientCase {
+  const rois = [
+    ...[0, 0, 0, 3, 3],
+    ...[1, 1, 2, 5, 4],
+    ...[1, -2.5, 0.5, 1.2, 2.7],
+    ...[0, 2, 2, 2, 2],
+    ...[0, 4, 4, 9, 9],
+  ];
+  return {
+    op: 'MaxRoiPool',
+    inputs: [[2, 3, 5, 6], fixed('float', rois, [5, 5])],
+    attributes: { pooled_shape, spatial_scale },
+    shape: [5, 3, ...pooled_shape],
+  };
+}
+
+export const regions: readonly GradientCase[] = [
+  ...['avg', 'max'].flatMap((mode) =>
+    ['half_pixel', 'output_half_pixel'].flatMap((coordinate_transformation_mode) => {
+      const kind = { mode, coordinate_transformation_mode };
+      return [
+        align({ ...kind, output_height: 2, output_width: 3, sampling_ratio: 2 }),
+        align({ ...kind, output_height: 3, output_width: 2, spatial_scale: 0.75 }),
+        align({ ...kind, output_height: 2, output_width: 2, sampling_ratio: 1 }, [5, 4]),
+      ];
+    }),
+  ),
+  align({}),
+  pool([2, 2], 1),
+  pool([3, 1], 0.8),
+  pool([1, 4], 1.25),
+];
+
+/** Regions may lie any way round: of these ONNX Runtime's kernel refuses to count samples. */
+export const turnedRegions: readonly GradientCase[] = ['avg', 'max'].flatMap((mode) =>
+  ['half_pixel', 'output_half_pixel'].map((coordinate_transformation_mode) =>
+    align({ mode, coordinate_transformation_mode, output_height: 1, output_width: 2 }, [5, 4]),
+  ),
+);
+
+function deform(
+  [image, filters, output]: readonly (readonly number[])[],
+  attributes: Attributes,
+  optional: 'bias' | 'mask' | 'both' | 'none' = 'none',
+): GradientCase {
+  const [batch = 1] = image ?? [];
+  const [made = 1, , ...taps] = filters ?? [];
+  const count = taps.reduce((a, b) => a * b, 1) * Number(attributes.offset_group ?? 1);
+  const places = output ?? [];
+  const bias = optional === 'bias' || optional === 'both' ? [made] : null;
+  const mask = optional === 'mask' || optional === 'both' ? [[batch, count, ...places]] : [];
+  return {
+    op: 'DeformConv',
+    inputs: [
+      image ?? [],
+      filters ?? [],
+      [batch, count * taps.length, ...places],
+      ...(bias === null && mask.length === 0 ? [] : [bias]),
+      ...mask,
+    ],
+    attributes,
+    shape: [batch, made, ...places],
+  };
+}
+
+export const deformable: readonly GradientCase[] = [
+  deform(
+    [
+      [1, 2, 4, 5],
+      [3, 2, 2, 2],
+      [3, 4],
+    ],
+    {},
+  ),
+  deform(
+    [
+      [2, 4, 5, 5],
+      [4, 2, 3, 3],
+      [3, 2],
+    ],
+    { group: 2, strides: [2, 3], pads: [1, 1, 1, 1] },
+    'both',
+  ),
+  deform(
+    [
+      [2, 4, 5, 5],
+      [2, 4, 2, 3],
+      [4, 1],
+    ],
+    { offset_group: 2, dilations: [1, 2] },
+    'mask',
+  ),
+  deform(
+    [
+      [1, 4, 3, 3],
+      [2, 2, 1, 1],
+      [5, 6],
+    ],
+    { group: 2, offset_group: 2, pads: [1, 2, 1, 1] },
+    'bias',
+  ),
+];

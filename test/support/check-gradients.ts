@@ -6,6 +6,7 @@ import {
   type Op,
 } from '../../packages/core/src/graph/builder.js';
 import { numbersOf, tensorOf } from '../../packages/core/src/graph/constants.js';
+import { loadForms } from '../../packages/core/src/graph/decompose/index.js';
 import { isTrainingOp } from '../../packages/core/src/graph/dialect.js';
 import { modelOf } from '../../packages/core/src/graph/model.js';
 import { blankUnusedOutputs, prune } from '../../packages/core/src/graph/order.js';
@@ -23,6 +24,9 @@ import { decodeModel, encodeModel } from '../../packages/core/src/onnx/model.js'
 import { usedNames } from '../../packages/core/src/onnx/names.js';
 import { sinkSelects } from '../../packages/core/src/step/sink.js';
 import { loadOrtTraining, type OrtTensor } from './ort-training.js';
+
+// Graphs are laid here without the step that loads the forms of rare ops.
+await loadForms([{ name: '', opType: 'Det', domain: '', inputs: [], outputs: [], attributes: {} }]);
 
 export type Precision = 'float64' | 'float32';
 
@@ -54,6 +58,8 @@ export interface GradientCase {
   readonly domain?: string;
   /** Where the random inputs lie; by default in [-2, 2]. */
   readonly range?: readonly [number, number];
+  /** Of the output, where no shape rule tells. */
+  readonly shape?: readonly number[];
   /** How many outputs the node names; by default all that its shape rule knows. */
   readonly outputs?: number;
   /** float32 where a kernel takes doubles and rounds them to floats inside. */
@@ -130,7 +136,7 @@ function compile(checked: GradientCase, precision: Precision): Compiled {
     values.push(Array.from({ length: elementCount(input) }, draw));
     return value;
   });
-  const named = forward(checked, builder, operands);
+  const named = forward(checked, builder, operands, precision);
   const outputs = named.filter((output) => output.type.startsWith('float'));
   const weights = outputs.map(({ shape }) =>
     Array.from({ length: elementCount(shape) }, () => 0.5 + random()),
@@ -165,12 +171,16 @@ function compile(checked: GradientCase, precision: Precision): Compiled {
 }
 
 function forward(
-  { op, build, attributes = {}, domain, outputs }: GradientCase,
+  { op, build, attributes = {}, domain, shape, outputs }: GradientCase,
   builder: GraphBuilder,
   operands: readonly Operand[],
+  type: Precision,
 ): readonly Value[] {
   if (build !== undefined) return [build(builder.op, operands as readonly Value[], builder.emit)];
-  const options = domain === undefined ? {} : { domain };
+  const options = {
+    ...(domain !== undefined && { domain }),
+    ...(shape !== undefined && { types: [{ type, shape }] }),
+  };
   const made = builder.emit(op, operands, toAttributes(attributes), options);
   return trimOutputs(builder, made, outputs);
 }

@@ -5,7 +5,7 @@ import { subgraphs, usedNames } from '../onnx/names.js';
 import { boundLoops, mostSteps } from './bound-loops.js';
 import { createBuilder, type GraphBuilder } from './builder.js';
 import { tensorOf } from './constants.js';
-import { hasStockKernel, necessaryForm, takeApart } from './decompose/index.js';
+import { hasStockKernel, loadForms, necessaryForm, takeApart } from './decompose/index.js';
 import { isStockOp, isTrainingOp } from './dialect.js';
 import { constantAttribute } from './fold.js';
 import {
@@ -58,6 +58,7 @@ export async function addTyped(
   nodes: readonly Node[],
   oracle: ShapeOracle,
 ): Promise<void> {
+  await loadForms(nodes);
   const { stock, rest } = partition(hoistConstants(builder, nodes), builder);
   for (const [node, types] of await askOracle(builder, stock, oracle)) builder.add(node, types);
   await learnNumbers(builder, stock, oracle);

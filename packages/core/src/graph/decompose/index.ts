@@ -9,10 +9,8 @@ import { controlFlow } from './control-flow.js';
 import type { Decomposition, Decompositions } from './decomposition.js';
 import { fusedForms } from './fused.js';
 import { normalization } from './normalization.js';
-import { patches } from './patches.js';
 import { recurrent } from './recurrent.js';
 import { rotary } from './rotary.js';
-import { sampling } from './sampling.js';
 import { sequenceForm, sequences } from './sequences.js';
 
 const table: Decompositions = {
@@ -20,18 +18,50 @@ const table: Decompositions = {
   ...controlFlow,
   ...fusedForms,
   ...normalization,
-  ...patches,
   ...recurrent,
   ...rotary,
-  ...sampling,
   ...sequences,
 };
 
-export function decompositionOf({
-  opType,
-  domain,
-}: Pick<Node, 'opType' | 'domain'>): Decomposition | undefined {
-  const key = domain === '' ? opType : `${domain}.${opType}`;
+/** Ops that few models have: their forms are loaded when a graph has one. */
+const rareOps = [
+  'AffineGrid',
+  'CenterCropPad',
+  'Col2Im',
+  'Compress',
+  'DeformConv',
+  'Det',
+  'GridSample',
+  'MaxRoiPool',
+  'RoiAlign',
+  'STFT',
+] as const;
+
+type RareOp = (typeof rareOps)[number];
+export type RareForms = Readonly<Record<RareOp, Decomposition>>;
+
+const isRare = ({ opType, domain }: Pick<Node, 'opType' | 'domain'>): boolean =>
+  domain === '' && rareOps.some((name) => name === opType);
+
+let rareForms: RareForms | undefined;
+
+/** Loads the forms of the rare ops among nodes, in nested graphs too. To be awaited before any of them is taken
+ *  apart. */
+export async function loadForms(nodes: readonly Node[]): Promise<void> {
+  if (rareForms !== undefined || !nodes.some(holdsRare)) return;
+  rareForms = (await import('./rare.js')).rareForms;
+}
+
+function holdsRare(node: Node): boolean {
+  return isRare(node) || subgraphs(node).some(({ nodes }) => nodes.some(holdsRare));
+}
+
+const rareForm: Decomposition = (context) =>
+  (rareForms as RareForms)[context.node.opType as RareOp](context);
+
+export function decompositionOf(node: Pick<Node, 'opType' | 'domain'>): Decomposition | undefined {
+  if (isRare(node)) return rareForm;
+  const key = node.domain === '' ? node.opType : `${node.domain}.${node.opType}`;
   return Object.hasOwn(table, key) ? table[key] : undefined;
 }
 

@@ -4,7 +4,8 @@ import { windowOf } from '../shapes/compute.js';
 import { elementCount, ints, normalizeAxis, type Value } from '../value.js';
 import { decompositions, type FormContext } from './decomposition.js';
 
-function known({ constant, node }: FormContext, i: number): readonly number[] {
+/** @throws GradwareError NO_GRADIENT for an input whose numbers have to be known */
+export function known({ constant, node }: FormContext, i: number): readonly number[] {
   const numbers = constant(i);
   if (numbers !== undefined) return numbers;
   throw new GradwareError(

@@ -166,17 +166,24 @@ function insideOf(op: Op, places: Value, { sizes }: Sampling): Value {
   return op.cast(inside, places.type);
 }
 
-interface Neighbours {
+export interface Neighbours {
   /** The number of each pixel in its image: int32 [neighbours, places]. */
   readonly pixels: Value;
   /** What each counts, likewise; undefined: 1. */
   readonly weights: Value | undefined;
 }
 
-/** @param grid [axes, 1, places] */
-function neighboursOf(op: Op, grid: Value, sampling: Sampling): Neighbours {
+/** The neighbours that lie in an image, and what they count in a bilinear (trilinear, ...) mean.
+ *  @param places in pixels, [axes, 1, places], the last axis first
+ *  @param sizes of the image, in the same order */
+export function bilinearNeighbours(op: Op, places: Value, sizes: readonly number[]): Neighbours {
+  const kernel = kernels.linear as Kernel;
+  return neighboursOf(op, places, { kernel, padding: 'zeros', alignCorners: false, sizes });
+}
+
+/** @param raw places in pixels, [axes, 1, places] */
+function neighboursOf(op: Op, raw: Value, sampling: Sampling): Neighbours {
   const { kernel, padding, sizes } = sampling;
-  const raw = denormalize(op, grid, sampling);
   // The pixels are brought inside; with linear weights it may as well be the place, and is: at a border the gradient is
   // then PyTorch's.
   const linear = kernel === kernels.linear;
@@ -209,7 +216,7 @@ function gridSample(context: FormContext): readonly Value[] {
   const [axes, points, size] = [spatial.length, elementCount(output), elementCount(spatial)];
   const list = op.reshape(op.cast(grid, image.type), [batch * points, axes]);
   const columns = op.reshape(op.transpose(list, [1, 0]), [axes, 1, batch * points]);
-  const { pixels, weights } = neighboursOf(op, columns, sampling);
+  const { pixels, weights } = neighboursOf(op, denormalize(op, columns, sampling), sampling);
   const count = pixels.shape[0] ?? 0;
   const [zero, end, step] = [0, batch * size, size].map((n) => op.scalar(n, 'int64'));
   const starts = op.reshape(op.cast(op.Range(zero, end, step), 'int32'), [batch, 1]);

@@ -1,0 +1,20 @@
+import { compression } from './compression.js';
+import { deformable } from './deformable.js';
+import { determinants } from './determinant.js';
+import type { RareForms } from './index.js';
+import { patches } from './patches.js';
+import { regionPools } from './region-pool.js';
+import { regions } from './regions.js';
+import { sampling } from './sampling.js';
+import { spectrogram } from './spectrogram.js';
+
+export const rareForms: RareForms = {
+  ...compression,
+  ...deformable,
+  ...determinants,
+  ...patches,
+  ...regionPools,
+  ...regions,
+  ...sampling,
+  ...spectrogram,
+};
