@@ -32,6 +32,7 @@ function readLossModel(path: string): Uint8Array {
   } catch (cause) {
     throw new GradwareError('FILE', `The loss model ${path} cannot be read`, {
       where: `--loss ${path}`,
+      remedy: 'Name a loss, or the file of an ONNX model.',
       cause,
     });
   }

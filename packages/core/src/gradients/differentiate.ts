@@ -9,6 +9,7 @@ import type { Value } from '../graph/value.js';
 import type { Node } from '../onnx/ir.js';
 import { usedNames } from '../onnx/names.js';
 import { activeValues, propagate, type StraightThrough } from './propagate.js';
+import { noRuleRemedy } from './rule.js';
 import { gradientRuleOf, isDifferentiable } from './rules/index.js';
 import { createScanGradients } from './scan.js';
 import { stashOutputs } from './stash.js';
@@ -75,7 +76,7 @@ function refuseGaps({ withoutRule }: GradientGaps): void {
     const ops = [...new Set(withoutRule.map((node) => node.opType))];
     throw new GradwareError('NO_GRADIENT', `No gradient is known for ${ops.join(', ')}`, {
       where: withoutRule.map((node) => `${node.opType} node ${node.name}`).join('; '),
-      remedy: 'Freeze the parameters below these nodes, or export the model with other ops.',
+      remedy: noRuleRemedy,
     });
   }
 }

@@ -9,7 +9,7 @@ import { isFloatType } from '../onnx/element-types.js';
 import type { DataType, Node } from '../onnx/ir.js';
 import { usedNames } from '../onnx/names.js';
 import { mergeProducts } from './merge-products.js';
-import type { GradientContext, Values } from './rule.js';
+import { type GradientContext, noRuleRemedy, type Values } from './rule.js';
 import { gradientRuleOf, isDifferentiable, takesGradientOf } from './rules/index.js';
 
 /** Ops (Sign, Round, Floor, Ceil) whose straight-through estimate takes the place of a gradient of zero. */
@@ -154,7 +154,7 @@ function backward(
     throw new GradwareError(
       'NO_GRADIENT',
       `No gradient is known for ${rule ? `output ${lost} of ` : ''}${node.opType}`,
-      { where: `node ${node.name}` },
+      { where: `node ${node.name}`, remedy: noRuleRemedy },
     );
   const lookUp = (name: string) => (name === '' ? undefined : builder.value(name));
   const ys = node.outputs.map(lookUp) as unknown as Values;

@@ -54,3 +54,7 @@ export type GradientRules = Readonly<Record<string, GradientRule>>;
 export function rules<Table extends GradientRules>(table: Table): Table {
   return table;
 }
+
+/** What to do about a node without a gradient. */
+export const noRuleRemedy =
+  'Freeze the parameters below these nodes, or export the model with other ops.';

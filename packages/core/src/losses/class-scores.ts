@@ -60,13 +60,16 @@ export function classScores(
     throw new GradwareError(
       'INVALID_MODEL',
       `The loss ${loss} needs labels int64[${wanted}], not ${labels.type}[${labels.shape}]`,
-      { where: `input ${labels.name}` },
+      { where: `input ${labels.name}`, remedy: 'Change this input of the model, or its name.' },
     );
   if (classWeights !== undefined && classWeights.length !== classes)
     throw new GradwareError(
       'INVALID_OPTION',
       `${loss}.classWeights has ${classWeights.length} numbers for ${classes} classes`,
-      { where: `prediction ${prediction.name} of shape [${prediction.shape}]` },
+      {
+        where: `prediction ${prediction.name} of shape [${prediction.shape}]`,
+        remedy: 'Give one number for each class.',
+      },
     );
   const weights = classWeights && weightsOf(op, prediction, classWeights);
   return { ...toAxisOne(op, prediction, labels, axis), classes, weights };

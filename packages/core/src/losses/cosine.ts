@@ -24,6 +24,7 @@ export const cosine = defineLoss({
     if (prediction.shape[axis] === undefined)
       throw new GradwareError('INVALID_OPTION', `cosine.axis ${given} is no axis of the vectors`, {
         where: `prediction ${prediction.name} of shape [${prediction.shape}]`,
+        remedy: 'Name the axis along which a vector lies.',
       });
     const along = op.ints([axis]);
     const [a, b] = [prediction, target].map((x) => op.ReduceL2(x, along, { keepdims: 0 }));

@@ -33,7 +33,10 @@ export function onnxLoss(bytes: Uint8Array, options: OnnxLossOptions = {}): Loss
   const inputs = graph.inputs.filter((input) => !graph.initializers.has(input.name));
   const [result] = graph.outputs;
   if (result === undefined)
-    throw new GradwareError('INVALID_MODEL', 'A loss model needs an output', { where: file });
+    throw new GradwareError('INVALID_MODEL', 'A loss model needs an output', {
+      where: file,
+      remedy: 'Make the loss its first output.',
+    });
   for (const wanted of options.predictions ?? [])
     if (!inputs.some((input) => input.name === wanted))
       throw new GradwareError('INVALID_OPTION', `The loss model has no input "${wanted}"`, {
@@ -84,6 +87,7 @@ function connect(
       throw new GradwareError(
         'INVALID_MODEL',
         `The loss ${name} wants ${info.type} as "${info.name}", and the model's input is ${type}`,
+        { remedy: 'Give both one type, or another name.' },
       );
     bound.set(info.name, info.name);
   }
@@ -95,7 +99,11 @@ function bind(loss: string, info: ValueInfo, prediction: Value, sizes: Map<strin
     throw new GradwareError(
       'INVALID_MODEL',
       `The loss ${loss} wants ${info.type} [${info.shape?.map((dim) => dim ?? '?')}] as "${info.name}", not ${prediction.type} [${prediction.shape}]`,
-      { where: `prediction ${prediction.name}` },
+      {
+        where: `prediction ${prediction.name}`,
+        remedy:
+          'Name other values for the loss (lossInputNames), or cast and reshape in the loss model.',
+      },
     );
   };
   if (info.type !== prediction.type) refuse();

@@ -15,6 +15,6 @@ export function predictionAndTarget(
   throw new GradwareError(
     'INVALID_MODEL',
     `The loss ${loss} needs a target ${type}[${shape}], not ${truth.type}[${truth.shape}]`,
-    { where: `input ${truth.name}` },
+    { where: `input ${truth.name}`, remedy: 'Change this input of the model, or its name.' },
   );
 }

@@ -12,6 +12,8 @@ import { decodeSparseTensor } from './sparse.js';
 import { decodeTensor } from './tensor-proto.js';
 import { validateModel } from './validate.js';
 
+const inlineFunctions = 'Inline the functions (onnx.inliner.inline_local_functions).';
+
 export interface DecodeOptions {
   /** The name of the file, for error messages. */
   readonly file?: string;
@@ -118,7 +120,10 @@ function decodeNode(
     throw new GradwareError('INVALID_MODEL', 'A node has no op type', { where: place });
   }
   if (message.overload) {
-    throw new GradwareError('UNSUPPORTED', 'A node calls an overloaded function', { where: place });
+    throw new GradwareError('UNSUPPORTED', 'A node calls an overloaded function', {
+      where: place,
+      remedy: inlineFunctions,
+    });
   }
   return {
     name: message.name ?? '',
@@ -147,7 +152,10 @@ function decodeFunction(
 ): FunctionDefinition {
   const where = `${file}, function "${message.name ?? ''}"`;
   if (message.overload) {
-    throw new GradwareError('UNSUPPORTED', 'A function is overloaded', { where });
+    throw new GradwareError('UNSUPPORTED', 'A function is overloaded', {
+      where,
+      remedy: inlineFunctions,
+    });
   }
   return {
     name: message.name ?? '',

@@ -31,7 +31,10 @@ const startsWith = (bytes: Uint8Array, text: string, at: number): boolean =>
  *  @throws GradwareError INVALID_MODEL for an empty file and for other well-known formats. */
 export function modelReader(bytes: Uint8Array, file: string): $protobuf.Reader {
   if (bytes.byteLength === 0) {
-    throw new GradwareError('INVALID_MODEL', 'The file is empty', { where: file });
+    throw new GradwareError('INVALID_MODEL', 'The file is empty', {
+      where: file,
+      remedy: 'Export or download it again.',
+    });
   }
   const other = lookalikes.find(({ at, text }) => startsWith(bytes, text, at));
   if (other !== undefined) {

@@ -31,7 +31,10 @@ export function decodeTensor(
 ): TensorData {
   const place: Place = { code: 'INVALID_MODEL', where };
   if (message.segment != null) {
-    throw new GradwareError('UNSUPPORTED', 'A tensor is stored in segments', { where });
+    throw new GradwareError('UNSUPPORTED', 'A tensor is stored in segments', {
+      where,
+      remedy: 'Load and save the model again with the onnx package.',
+    });
   }
   const code = message.dataType ?? 0;
   const type = dataTypeOf(code);

@@ -20,6 +20,7 @@ function refusal(cause: unknown): GradwareError {
   const missing = /Could not find an implementation for (\w+)/.exec(reason)?.[1];
   if (missing === undefined)
     return new GradwareError('INVALID_MODEL', `ONNX Runtime refuses the model: ${reason}`, {
+      remedy: 'Check the model with onnx.checker.check_model(path, full_check=True).',
       cause,
     });
   return new GradwareError(

@@ -23,7 +23,13 @@ const borderTypes: ReadonlySet<DataType> = new Set([
 /** Hands a tensor to ONNX Runtime, without a copy. */
 export function toTensor(Tensor: TensorConstructor, { type, data, dims }: TensorData): AnyTensor {
   if (!borderTypes.has(type))
-    throw new GradwareError('UNSUPPORTED', `Tensors of type ${type} cannot be fed to ONNX Runtime`);
+    throw new GradwareError(
+      'UNSUPPORTED',
+      `Tensors of type ${type} cannot be fed to ONNX Runtime`,
+      {
+        remedy: 'Cast inside of the model.',
+      },
+    );
   return new Tensor(type as 'float32', data as Float32Array, dims);
 }
 

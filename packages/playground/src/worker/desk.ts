@@ -48,7 +48,9 @@ export function createDesk(emit: Desk['emit']): Desk {
 /** @throws GradwareError RUNTIME where nothing has been opened */
 export function demandRun({ run }: Pick<Desk, 'run'>): Run {
   if (run !== undefined) return run;
-  throw new GradwareError('RUNTIME', 'There is no model to train yet');
+  throw new GradwareError('RUNTIME', 'There is no model to train yet', {
+    remedy: 'Choose a model first.',
+  });
 }
 
 export async function openFor({ own, environment }: Desk, config: RunConfig): Promise<Run> {

@@ -40,6 +40,7 @@ export function fromStored({ header, blobs }: Stored): Save {
     throw new GradwareError(
       'FILE',
       'The run that was kept here is of another version of this page',
+      { remedy: 'Start it anew.' },
     );
   const named = (names: readonly string[], from: number) =>
     names.map((name, i) => ({ name, bytes: files[from + i] ?? new Uint8Array() }));

@@ -120,7 +120,10 @@ export function ownModel(files: readonly NamedFile[]): ModelFiles {
       },
     };
   }
-  if (only === undefined) throw new GradwareError('FILE', 'There is no model among the files');
+  if (only === undefined)
+    throw new GradwareError('FILE', 'There is no model among the files', {
+      remedy: 'Give an .onnx file, or the files of training artifacts.',
+    });
   if (second !== undefined)
     throw new GradwareError(
       'FILE',

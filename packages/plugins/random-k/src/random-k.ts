@@ -35,7 +35,9 @@ export const randomK = definePlugin({
   },
   validate({ ratio: share, k }) {
     if (share === undefined || k === undefined) return;
-    throw new GradwareError('INVALID_OPTION', 'random-k takes a ratio or k, not both');
+    throw new GradwareError('INVALID_OPTION', 'random-k takes a ratio or k, not both', {
+      remedy: 'Leave one of them out.',
+    });
   },
   encode(gradient, context, options) {
     const { op } = context;

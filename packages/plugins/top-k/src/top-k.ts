@@ -44,7 +44,9 @@ export const topK = definePlugin({
   },
   validate({ ratio: share, k }) {
     if (share === undefined || k === undefined) return;
-    throw new GradwareError('INVALID_OPTION', 'top-k takes a ratio or k, not both');
+    throw new GradwareError('INVALID_OPTION', 'top-k takes a ratio or k, not both', {
+      remedy: 'Leave one of them out.',
+    });
   },
   transform: (gradients, { op }, options) =>
     gradients.map((gradient) => {

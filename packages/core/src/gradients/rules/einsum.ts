@@ -2,7 +2,7 @@ import { GradwareError } from '../../errors.js';
 import { tensorOf } from '../../graph/constants.js';
 import { axisSizes, parseEquation } from '../../graph/shapes/einsum.js';
 import { text, type Value } from '../../graph/value.js';
-import { type GradientContext, rules } from '../rule.js';
+import { type GradientContext, noRuleRemedy, rules } from '../rule.js';
 
 interface Term {
   readonly value: Value;
@@ -105,6 +105,7 @@ function einsum(context: GradientContext): readonly (Value | null)[] {
   if (equation === undefined)
     throw new GradwareError('NO_GRADIENT', `Einsum "${written}" does not fit its inputs`, {
       where: `node ${node.name}`,
+      remedy: noRuleRemedy,
     });
   const terms = inputs.map((value, i): Term => ({ value, letters: equation.operands[i] ?? '' }));
   const sizes = axisSizes(

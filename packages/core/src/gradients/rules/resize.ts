@@ -6,7 +6,7 @@ import {
   resizedAxes,
 } from '../../graph/interpolation.js';
 import { text } from '../../graph/value.js';
-import { type GradientContext, known, rules } from '../rule.js';
+import { type GradientContext, known, noRuleRemedy, rules } from '../rule.js';
 
 /** The scale of each axis in `axes`: given, or from the sizes, which may be only bounds. */
 function scalesOf(context: GradientContext, axes: readonly number[]): readonly number[] {
@@ -38,6 +38,7 @@ function interpolations(context: GradientContext): ReadonlyMap<number, Interpola
       if (interpolation === undefined)
         throw new GradwareError('NO_GRADIENT', `No gradient is known for this Resize`, {
           where: `node ${node.name}, mode ${text(attributes, 'mode', 'nearest')}, ${coordinates}`,
+          remedy: noRuleRemedy,
         });
       return [axis, interpolation] as const;
     }),

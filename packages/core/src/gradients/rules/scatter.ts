@@ -1,6 +1,6 @@
 import { GradwareError } from '../../errors.js';
 import { int, text, type Value } from '../../graph/value.js';
-import { type GradientContext, rules } from '../rule.js';
+import { type GradientContext, noRuleRemedy, rules } from '../rule.js';
 
 /** ScatterElements or ScatterND with the node's indices, and the Gather that reads the same places. */
 interface Places {
@@ -58,7 +58,7 @@ function reduced(context: GradientContext, places: Places): readonly (Value | nu
     throw new GradwareError(
       'NO_GRADIENT',
       `${context.node.opType} with reduction "${name}" has no gradient`,
-      { where: `node ${context.node.name}` },
+      { where: `node ${context.node.name}`, remedy: noRuleRemedy },
     );
   return reduction(context, places);
 }

@@ -30,6 +30,7 @@ export function describeOptimizer(given: ArtifactOptimizer): OptimizerDescriptio
     throw new GradwareError(
       'INVALID_OPTION',
       'The artifacts can hold the optimizers adamw and sgd',
+      { remedy: 'Generate them with one of these: a session trains them with any.' },
     );
   const clip = 'clipGradNorm' in named ? named.clipGradNorm : undefined;
   const clipped = clip === undefined ? {} : { clipGradNorm: clip };
