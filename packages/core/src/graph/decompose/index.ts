@@ -2,11 +2,11 @@ import type { Graph, Node } from '../../onnx/ir.js';
 import { subgraphs, usedNames } from '../../onnx/names.js';
 import type { GraphBuilder } from '../builder.js';
 import { isStockOp } from '../dialect.js';
-import { int } from '../value.js';
+import { int, type Value } from '../value.js';
 import { attentions } from './attention.js';
 import { contextOf } from './context.js';
 import { controlFlow } from './control-flow.js';
-import type { Decomposition, Decompositions } from './decomposition.js';
+import type { Decomposition, Decompositions, FormContext } from './decomposition.js';
 import { fusedForms } from './fused.js';
 import { normalization } from './normalization.js';
 import { recurrent } from './recurrent.js';
@@ -38,12 +38,15 @@ const rareOps = [
 ] as const;
 
 type RareOp = (typeof rareOps)[number];
-export type RareForms = Readonly<Record<RareOp, Decomposition>>;
+export type RareForms = Readonly<Record<RareOp, (context: FormContext) => readonly Value[]>>;
 
 const isRare = ({ opType, domain }: Pick<Node, 'opType' | 'domain'>): boolean =>
   domain === '' && rareOps.some((name) => name === opType);
 
 let rareForms: RareForms | undefined;
+
+/** Undefined where no graph has needed them. */
+export const loadedForms = () => rareForms;
 
 /** Loads the forms of the rare ops among nodes, in nested graphs too. To be awaited before any of them is taken
  *  apart. */

@@ -1,7 +1,6 @@
 import type { Op } from '../../graph/builder.js';
 import { tensorOf } from '../../graph/constants.js';
-import { patches } from '../../graph/decompose/patches.js';
-import { sampling } from '../../graph/decompose/sampling.js';
+import { loadedForms } from '../../graph/decompose/index.js';
 import { reachedPads, windowOf } from '../../graph/shapes/compute.js';
 import {
   elementCount,
@@ -252,11 +251,11 @@ function extremum(isLess: (op: Op, a: Value, b: Value) => Value): LoweringRule {
 }
 
 /** Where somebody wants their gradient these have been taken apart before. */
-const forms = Object.entries({ ...patches, ...sampling }).map(
-  ([opType, form]): [string, LoweringRule] => [
+const forms = (['AffineGrid', 'CenterCropPad', 'Col2Im', 'GridSample'] as const).map(
+  (opType): [string, LoweringRule] => [
     opType,
     (context) =>
-      form({
+      loadedForms()?.[opType]({
         ...context,
         constant: (i) => (context.has(i) ? context.constant(context.x[i] as Value) : undefined),
       }),
