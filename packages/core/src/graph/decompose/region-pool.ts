@@ -28,7 +28,8 @@ function largestAlong(context: FormContext, lines: Value, first: Value, axis: Ax
   const near = op.Where(op.Less(place, size), place, size - 1);
   const number = op.cast(op.Add(near, op.Mul(first, size)), 'int32');
   const met = op.Gather(lines, number, { axis: 0 });
-  const there = op.Unsqueeze(op.Less(place, end), op.ints([3]));
+  const [left, right] = [place, end].map((value) => op.Unsqueeze(value, op.ints([3])));
+  const there = op.Less(left, right);
   const found = op.ReduceMax(op.Where(there, met, lowest), op.ints([2]), { keepdims: 0 });
   return most === size
     ? found

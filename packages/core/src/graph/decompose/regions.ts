@@ -93,17 +93,24 @@ function weightsOf(context: FormContext, axis: Axis): Value {
   return op.sum(op.Mul(near, open(share)), [2]);
 }
 
+/** The images by number, and that of each region: int32, looked up, as webgpu cannot cast what is int64. */
+function imagesOf({ op, x }: FormContext) {
+  const [image, , batches] = x;
+  const counting = Array.from({ length: image.shape[0] ?? 0 }, (_, i) => i);
+  const numbers = op.constant(tensorOf('int32', counting));
+  return { numbers, own: op.Gather(numbers, batches) };
+}
+
 /** Rows weighted and added up over the images of the whole batch, then columns: two products of matrices. */
 function average(context: FormContext, [rows, columns]: readonly [Axis, Axis]): Value {
   const { op, x } = context;
-  const [image, rois, batches] = x;
+  const [image, rois] = x;
   const [batch = 0, channels = 0, height = 0, width = 0] = image.shape;
   const [regions = 0] = rois.shape;
   const across = weightsOf(context, rows);
-  const own = op.reshape(op.cast(batches, 'int32'), [regions, 1, 1, 1]);
-  const numbers = Array.from({ length: batch }, (_, i) => i);
-  const all = op.constant(tensorOf('int32', numbers, [batch, 1]));
-  const mine = op.cast(op.Equal(own, all), image.type);
+  const { numbers, own } = imagesOf(context);
+  const all = op.reshape(numbers, [batch, 1]);
+  const mine = op.cast(op.Equal(op.reshape(own, [regions, 1, 1, 1]), all), image.type);
   const chosen = op.Mul(op.Unsqueeze(across, op.ints([2])), mine);
   const lines = op.reshape(op.transpose(image, [0, 2, 1, 3]), [batch * height, channels * width]);
   const summed = op.MatMul(op.reshape(chosen, [regions * rows.bins, batch * height]), lines);
@@ -117,13 +124,14 @@ function average(context: FormContext, [rows, columns]: readonly [Axis, Axis]): 
 interface Line {
   readonly pixel: Value;
   readonly weight: Value;
+  /** 1 for samples that there are. */
   readonly exists: Value | undefined;
 }
 
 /** The largest share of any neighbour in any sample, as ONNX Runtime's kernel has it. */
 function largest(context: FormContext, axes: readonly [Axis, Axis]): Value {
   const { op, x } = context;
-  const [image, rois, batches] = x;
+  const [image, rois] = x;
   const [batch = 0, channels = 0, ...spatial] = image.shape;
   const [height = 0, width = 0] = spatial;
   const [regions = 0] = rois.shape;
@@ -142,20 +150,14 @@ function largest(context: FormContext, axes: readonly [Axis, Axis]): Value {
         i === 0 ? [regions, own, 1, count, 1] : [regions, 1, own, 1, count],
       );
     };
-    const there = exists === undefined ? undefined : both(exists, exists);
+    const one = exists && op.cast(exists, image.type);
     return {
       pixel: both(op.cast(below, 'int32'), op.cast(above, 'int32')),
       weight: both(op.Mul(op.Sub(1, rest), valid), op.Mul(rest, valid)),
-      exists: there,
+      exists: one && both(one, one),
     };
   }) as [Line, Line];
-  const start = op.reshape(op.Mul(op.cast(batches, 'int32'), height * width), [
-    regions,
-    1,
-    1,
-    1,
-    1,
-  ]);
+  const start = op.reshape(op.Mul(imagesOf(context).own, height * width), [regions, 1, 1, 1, 1]);
   const places = op.Add(op.Add(op.Mul(rows.pixel, width), columns.pixel), start);
   const last = op.reshape(op.transpose(image, [0, 2, 3, 1]), [batch * height * width, channels]);
   const met = op.Gather(last, places, { axis: 0 });
@@ -164,7 +166,7 @@ function largest(context: FormContext, axes: readonly [Axis, Axis]): Value {
   const exists =
     rows.exists &&
     columns.exists &&
-    op.Unsqueeze(op.And(rows.exists, columns.exists), op.ints([5]));
+    op.Greater(op.Unsqueeze(op.Mul(rows.exists, columns.exists), op.ints([5])), 0);
   const asked = exists ? op.Where(exists, shares, lowest) : shares;
   const most = op.ReduceMax(asked, op.ints([3, 4]), { keepdims: 0 });
   // A region without extent has no samples.
