@@ -85,8 +85,12 @@ describe.skipIf(noChromium !== undefined)(
     test('trains, predicts a drawing, and hands out a model that does the same elsewhere', async () => {
       await openPlayground(page, isolated.url);
       await page.locator('#runs-on', { hasText: /wasm.* threads?\./ }).waitFor();
+      const bar = async () => (await page.locator('section.run').boundingBox())?.height;
+      const height = await bar();
       await train();
       await waitForAccuracy(page, 95);
+      // Numbers do not push what is below them down.
+      expect(await bar()).toBe(height);
       await drawStroke(page, three);
       await page.locator('#verdict', { hasText: '3' }).waitFor({ timeout: 20_000 });
       await shoot('training-light');
