@@ -509,3 +509,19 @@ test.each<[string, GenerateOptions]>([
   const made = generateArtifacts(encodeModel(classifier()), options);
   await expect(made).rejects.toThrow(/cannot run ai\.onnx\.ml\.ArrayFeatureExtractor/);
 });
+
+test.each([
+  ['GridSample', /no simple way[\s\S]*dimensions: \{ <name>: <size> \}/],
+  ['Resize', /no simple way[\s\S]*dimensions: \{ <name>: <size> \}/],
+])('images of open sizes through %s are refused, and train at fixed ones', async (op, problem) => {
+  const { add, weight, ints, model } = modelWriter();
+  const pads = { pads: [1, 1, 1, 1] };
+  const features = add('Conv', ['x', weight('k', [2, 2, 3, 3])], pads);
+  if (op === 'GridSample')
+    add(op, [features, add('Transpose', [features], { perm: [0, 2, 3, 1] })], {}, 'y');
+  else add(op, [features, '', '', ints('sizes', [1, 2, 9, 7])], { mode: 'linear' }, 'y');
+  const bytes = encodeModel(model([1, 2, 'h', 'w'], [1, 2, 'H', 'W']));
+  await expect(generateArtifacts(bytes, { loss: 'mse' })).rejects.toThrow(problem);
+  const fixed = await generateArtifacts(bytes, { loss: 'mse', dimensions: { h: 6, w: 5 } });
+  expect(fixed.trainModel.length).toBeGreaterThan(0);
+});
