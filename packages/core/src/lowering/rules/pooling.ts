@@ -6,6 +6,7 @@ import { isHost, type LoweringContext, lowerings, type Producer } from '../rule.
 import { padToWindows, sliceAt } from './convolution.js';
 import { kernelOffsets } from './convolution-rows.js';
 import { padWith, spread } from './spread.js';
+import { guard } from './webgpu-nan.js';
 
 function poolingWindow(attributes: Producer['attributes'], shape: readonly number[]): Window {
   return windowOf(attributes, shape.slice(2), ints(attributes, 'kernel_shape') ?? []);
@@ -151,14 +152,28 @@ function averagePoolGrad({ op, provider, x: [dy], y: [dx], attributes }: Lowerin
   );
 }
 
+/** The kernel of webgpu passes over what is not a number; the mean of the window does not. Where there is no kernel for such
+ *  a mean, the sum of the whole channel says so. */
+const keepingNaN = guard(({ op, x: [image], attributes }, y) => {
+  const { kernel, strides, dilations, pads } = poolingWindow(attributes, image.shape);
+  const ceil = int(attributes, 'ceil_mode', 0) === 1;
+  const plain = kernel.length === 2 && !ceil && dilations.every((step) => step === 1);
+  const axes = kernel.map((_, i) => i + 2);
+  const mean = plain
+    ? op.AveragePool(image, { kernel_shape: kernel, strides, pads })
+    : op.sum(image, axes, true);
+  return op.Where(op.Equal(mean, mean), y, mean);
+});
+
 export const pooling = lowerings({
   // webgpu refuses indices that go by columns even where nobody asks for any.
-  MaxPool: ({ op, provider, x: [image], attributes, needed }) => {
-    const columnMajor = int(attributes, 'storage_order', 0) === 1;
-    if (provider !== 'webgpu' || !columnMajor || needed(1)) return undefined;
-    const { kernel, strides, dilations, pads } = poolingWindow(attributes, image.shape);
+  MaxPool: (context) => {
+    const { op, provider, x, attributes, needed } = context;
+    if (provider !== 'webgpu' || needed(1)) return undefined;
+    if (int(attributes, 'storage_order', 0) === 0) return keepingNaN(context);
+    const { kernel, strides, dilations, pads } = poolingWindow(attributes, x[0].shape);
     const ceil_mode = int(attributes, 'ceil_mode', 0);
-    return op.MaxPool(image, { kernel_shape: kernel, strides, dilations, pads, ceil_mode });
+    return op.MaxPool(x[0], { kernel_shape: kernel, strides, dilations, pads, ceil_mode });
   },
   // Windows that lie apart: unpooling on cpu takes a seventh of the time of comparing again, although the pooling
   // has to make its Indices. Elsewhere comparing wins for 2x2, the scatter beyond. webgpu has no Indices.

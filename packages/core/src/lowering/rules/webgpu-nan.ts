@@ -9,15 +9,18 @@ const guarded = new WeakSet<Node>();
 type Guard = (context: LoweringContext, y: Value) => Value;
 
 /** Keeps the kernel, and puts right what it makes of NaN. */
-function guard(repair: Guard): LoweringRule {
+export function guard(repair: Guard): LoweringRule {
   return (context) => {
     const { provider, node, op, x, attributes, producer, y: outputs } = context;
     if (provider !== 'webgpu' || guarded.has(node)) return undefined;
     if (!outputs[0].type.startsWith('float')) return undefined;
-    const emit = op[node.opType as 'Exp'] as (...given: readonly unknown[]) => Value;
+    const emit = op[node.opType as 'Exp'] as (
+      ...given: readonly unknown[]
+    ) => Value | readonly [Value, ...Value[]];
     const settings = Object.entries(attributes).map(([name, { value }]) => [name, value]);
     const inputs = node.inputs.map((name, i) => (name === '' ? null : x[i]));
-    const y = emit(...inputs, Object.fromEntries(settings));
+    const emitted = emit(...inputs, Object.fromEntries(settings));
+    const y = 'name' in emitted ? emitted : emitted[0];
     const made = producer(y)?.node;
     if (made === undefined) return undefined;
     guarded.add(made);
