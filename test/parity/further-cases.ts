@@ -205,6 +205,7 @@ export const rare: readonly GradientCase[] = [
   ]),
   ...[1, 2, 3, 4, 8].map((n) => one('Det', [[n, n]], {}, { shape: [] })),
   one('Det', [[2, 3, 3, 3]], {}, { shape: [2, 3] }),
+  one('Det', [[2, 0, 0]], {}, { shape: [2] }),
   one('Compress', [[3, 4], fixed('bool', [1, 0, 1])], { axis: 0 }, { shape: [2, 4] }),
   one('Compress', [[3, 4], fixed('bool', [0, 1, 1])], { axis: -1 }, { shape: [3, 2] }),
   one('Compress', [[2, 3], fixed('bool', [0, 1, 0, 0, 1])], {}, { shape: [2] }),

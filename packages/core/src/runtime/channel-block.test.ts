@@ -2,9 +2,9 @@ import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { expect, test } from 'vitest';
 import { findChannelBlock } from './channel-block.js';
 
-test('a block has 8 or 16 channels, or there are none', async () => {
+test('a block has 8 or 16 channels; there may be none but on x64', async () => {
   const block = await findChannelBlock(InferenceSession, Tensor);
-  expect([undefined, 8, 16]).toContain(block);
+  expect(process.arch === 'x64' ? [8, 16] : [undefined, 8, 16]).toContain(block);
 });
 
 test('an ONNX Runtime without such kernels has none', async () => {

@@ -39,7 +39,9 @@ export async function findChannelBlock(
     const { y } = await session.run({ x: toTensor(Tensor, filled('float32', [1, few, 1, 1], 0)) });
     const block = y?.dims[1] ?? few;
     return block > few ? block : undefined;
+  } catch {
+    return undefined;
   } finally {
-    await session.release();
+    await session.release().catch(() => undefined);
   }
 }

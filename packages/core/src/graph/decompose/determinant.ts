@@ -17,6 +17,7 @@ function det({ op, x, node }: FormContext): readonly Value[] {
       where: `node ${node.name}`,
       remedy: `Matrices of ${largest} x ${largest} are the largest.`,
     });
+  if (size === 0) return [op.ones({ type: matrix.type, shape: batch })];
   const unit = Array.from({ length: size * size }, (_, i) => (i % (size + 1) === 0 ? 1 : 0));
   const identity = op.constant(tensorOf(matrix.type, unit, [size, size]));
   let made: Value = matrix;

@@ -83,7 +83,9 @@ function convolve(
   const whole = form === 'direct' ? flat : blocks(flat);
   const groups = form === 'depthwise' ? (arranged.shape[0] ?? 0) : group;
   const [all = 0, channels = 0] = filters.shape;
-  const y = convolveBlocks(context, [whole, arranged, bias], plane, groups);
+  const missing = (arranged.shape[0] ?? 0) - (bias?.shape[0] ?? 0);
+  const biases = bias && missing > 0 ? op.Pad(bias, op.ints([0, missing])) : bias;
+  const y = convolveBlocks(context, [whole, arranged, biases], plane, groups);
   const back = fromBlocks(context, y, turned ? channels * group : all);
   return op.reshape(back, [...back.shape.slice(0, 2), ...output]);
 }

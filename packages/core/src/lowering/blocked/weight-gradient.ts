@@ -65,6 +65,8 @@ function acrossChannels(
   const { block } = layout;
   const [batch = 0, filters = 0] = dy.shape;
   if (filters % block !== 0 || !fills(batch, block)) return undefined;
+  const partly = batch > block && batch % block !== 0;
+  if (partly && elementCount(dy.shape) > longList * block) return undefined;
   const turned = op.transpose(x, [1, 0, 2, 3]);
   const image =
     batch < block
