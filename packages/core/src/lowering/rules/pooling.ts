@@ -159,9 +159,11 @@ const keepingNaN = guard(({ op, x: [image], attributes }, y) => {
   const ceil = int(attributes, 'ceil_mode', 0) === 1;
   const plain = kernel.length === 2 && !ceil && dilations.every((step) => step === 1);
   const axes = kernel.map((_, i) => i + 2);
+  // Infinities of both signs have no mean either.
+  const lost = op.Where(op.Equal(image, image), 0, image);
   const mean = plain
-    ? op.AveragePool(image, { kernel_shape: kernel, strides, pads })
-    : op.sum(image, axes, true);
+    ? op.AveragePool(lost, { kernel_shape: kernel, strides, pads })
+    : op.sum(lost, axes, true);
   return op.Where(op.Equal(mean, mean), y, mean);
 });
 
