@@ -1,6 +1,6 @@
 import { GradwareError } from '../errors.js';
 import type { FunctionDefinition, Graph, Model, Node } from '../onnx/ir.js';
-import { freshName, subgraphs } from '../onnx/names.js';
+import { freshName, ownNames, subgraphs } from '../onnx/names.js';
 import { identityNode } from './identity.js';
 
 /** What a few nested functions may grow to; a small file can ask for any number. */
@@ -17,8 +17,7 @@ export function renameNode(node: Node, rename: Rename): Node {
 
 /** A graph whose captures, which are all that it does not make itself, have other names. */
 export function renameCaptures(graph: Graph, rename: Rename): Graph {
-  const own = new Set([...graph.inputs.map(({ name }) => name), ...graph.initializers.keys()]);
-  for (const node of graph.nodes) for (const output of node.outputs) own.add(output);
+  const own = ownNames(graph);
   const outer = (name: string) => (own.has(name) ? name : rename(name));
   return {
     ...graph,

@@ -11,10 +11,16 @@ export function subgraphs(node: Node): readonly Graph[] {
   );
 }
 
+/** Names that a graph defines: they hide those of the graphs around it. */
+export function ownNames({ inputs, initializers, nodes }: Graph): ReadonlySet<string> {
+  const own = new Set([...inputs.map(({ name }) => name), ...initializers.keys()]);
+  for (const { outputs } of nodes) for (const output of outputs) own.add(output);
+  return own;
+}
+
 /** Names that a graph takes from the graphs around it. */
 export function capturedNames(graph: Graph): ReadonlySet<string> {
-  const own = new Set([...graph.inputs.map((input) => input.name), ...graph.initializers.keys()]);
-  for (const node of graph.nodes) for (const output of node.outputs) own.add(output);
+  const own = ownNames(graph);
   const captured = new Set<string>();
   for (const node of graph.nodes)
     for (const name of usedNames(node)) if (!own.has(name)) captured.add(name);

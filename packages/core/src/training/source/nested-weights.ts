@@ -32,9 +32,37 @@ interface Opened {
   readonly weights: readonly string[];
 }
 
+/** Where a weight of a nested graph goes: the name that it has there. */
+type Put = (name: string, tensor: TensorData) => string;
+
+type Held = (node: Node) => readonly (readonly [string, TensorData])[];
+
+const heldByConstant: Held = (node) => {
+  const tensor = node.opType === 'Constant' ? constantAttribute(node) : undefined;
+  return tensor ? [[node.outputs[0] ?? '', tensor]] : [];
+};
+
+/** A node whose nested graphs take their weights from around them, as they see the names there. */
+function hoisted(node: Node, held: Held, put: Put): Node {
+  return mapSubgraphs(node, (graph) => {
+    const results = new Set(graph.outputs.map(({ name }) => name));
+    const moved = new Map<string, string>();
+    for (const [name, tensor] of [...graph.initializers, ...graph.nodes.flatMap(held)])
+      if (isWeight(tensor) && !results.has(name)) moved.set(name, put(name, tensor));
+    const stays = (name = '') => !moved.has(name);
+    const freed = {
+      ...graph,
+      nodes: graph.nodes.filter(({ outputs }) => stays(outputs[0])),
+      initializers: new Map([...graph.initializers].filter(([name]) => stays(name))),
+    };
+    const renamed = renameCaptures(freed, (name) => moved.get(name) ?? name);
+    return { ...renamed, nodes: renamed.nodes.map((inner) => hoisted(inner, held, put)) };
+  });
+}
+
 /** A model whose own graph has the weights that bodies of functions, branches and loops hold: functions have no
- *  initializers, so that exporters write Constant nodes there; in branches and loops Constant nodes are weights only where
- *  the whole model has no other. All calls of one function share its weights. */
+ *  initializers, so that exporters write Constant nodes there; in branches and loops of the graph itself Constant nodes
+ *  are weights only where the whole model has no other. All calls of one function share its weights. */
 export function withWeightsOutside(model: Model): Model {
   const names = new Set<string>();
   const ambiguous = new Set<string>();
@@ -43,10 +71,10 @@ export function withWeightsOutside(model: Model): Model {
   const definitions = new Map(model.functions.map((own) => [keyOf(own.domain, own.name), own]));
   const opened = new Map<string, Opened | undefined>();
 
-  function put(name: string, tensor: TensorData): string {
+  const put: Put = (name, tensor) => {
     initializers.set(name, tensor);
     return name;
-  }
+  };
 
   function open(key: string): Opened | undefined {
     const definition = definitions.get(key);
@@ -56,14 +84,20 @@ export function withWeightsOutside(model: Model): Model {
     const formals = new Map<string, string>();
     const own = new Set(definition.inputs);
     for (const node of definition.nodes)
-      for (const name of [...usedNames(node), ...node.outputs]) own.add(name);
-    const kept = definition.nodes.filter((node) => {
-      const tensor = node.opType === 'Constant' ? constantAttribute(node) : undefined;
-      const [output = ''] = node.outputs;
-      if (tensor === undefined || !isWeight(tensor) || definition.outputs.includes(output))
-        return true;
-      formals.set(put(freshName(names, `${definition.name}/${output}`), tensor), output);
-      return false;
+      for (const name of [...usedNames(node), ...node.outputs, ...subgraphs(node).flatMap(defined)])
+        own.add(name);
+    const given = (name: string, formal: string, tensor: TensorData) => {
+      formals.set(put(freshName(names, `${definition.name}/${name}`), tensor), formal);
+      return formal;
+    };
+    const kept = definition.nodes.flatMap((node) => {
+      const [[output, tensor] = []] = heldByConstant(node);
+      if (!output || !tensor || !isWeight(tensor) || definition.outputs.includes(output))
+        return [
+          hoisted(node, heldByConstant, (name, inner) => given(name, freshName(own, name), inner)),
+        ];
+      given(output, output, tensor);
+      return [];
     });
     const nodes = called(kept, (weight) => {
       const formal = formals.get(weight) ?? freshName(own, weight);
@@ -91,35 +125,18 @@ export function withWeightsOutside(model: Model): Model {
     });
   }
 
-  const constants = ![...initializers.values()].some(isWeight) && !holdsInitializers(model.graph);
-
   /** Where no weight is an initializer, Constant nodes hold them. */
-  function held(node: Node): readonly (readonly [string, TensorData])[] {
-    const tensor = constants && node.opType === 'Constant' ? constantAttribute(node) : undefined;
-    return tensor ? [[node.outputs[0] ?? '', tensor]] : [];
-  }
+  const constants = ![...initializers.values()].some(isWeight) && !holdsInitializers(model.graph);
+  const held: Held = constants ? heldByConstant : () => [];
 
-  /** Nested graphs see the names around them: their own initializers may stand there as well. */
-  const hoisted = (node: Node): Node =>
-    mapSubgraphs(node, (graph) => {
-      const results = new Set(graph.outputs.map(({ name }) => name));
-      const moved = new Map<string, string>();
-      for (const [name, tensor] of [...graph.initializers, ...graph.nodes.flatMap(held)])
-        if (isWeight(tensor) && !results.has(name))
-          moved.set(name, put(ambiguous.has(name) ? freshName(names, name) : name, tensor));
-      const stays = (name = '') => !moved.has(name);
-      const freed = {
-        ...graph,
-        nodes: graph.nodes.filter(({ outputs }) => stays(outputs[0])),
-        initializers: new Map([...graph.initializers].filter(([name]) => stays(name))),
-      };
-      const renamed = renameCaptures(freed, (name) => moved.get(name) ?? name);
-      return { ...renamed, nodes: renamed.nodes.map(hoisted) };
-    });
-
-  const nodes = called(model.graph.nodes, (weight) => weight).map(hoisted);
+  const nodes = called(model.graph.nodes, (weight) => weight).map((node) =>
+    hoisted(node, held, (name, tensor) =>
+      put(ambiguous.has(name) ? freshName(names, name) : name, tensor),
+    ),
+  );
+  // What nobody calls keeps its constants.
   const functions = model.functions.map(
-    (own) => open(keyOf(own.domain, own.name))?.definition ?? own,
+    (own) => opened.get(keyOf(own.domain, own.name))?.definition ?? own,
   );
   return { ...model, graph: { ...model.graph, nodes, initializers }, functions };
 }

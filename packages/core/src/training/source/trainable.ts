@@ -2,7 +2,7 @@ import { sortNodes } from '../../graph/order.js';
 import { elementCount, int } from '../../graph/value.js';
 import { isFloatType } from '../../onnx/element-types.js';
 import type { DataType, Graph, Node, TensorData } from '../../onnx/ir.js';
-import { usedNames } from '../../onnx/names.js';
+import { ownNames, subgraphs } from '../../onnx/names.js';
 import { selectNames } from '../../plugins/match.js';
 import { type BatchNormMode, isBatchNorm, isTraining } from './batch-norm.js';
 import { isMask, tieWarnings } from './export-traces.js';
@@ -70,6 +70,28 @@ function roleOf(node: Node, i: number): string | undefined {
   return notWeights[domain === '' ? opType : `${domain}.${opType}`]?.[i];
 }
 
+/** Where a node of a graph, or of a graph nested in one, takes a value. */
+interface Use {
+  readonly name: string;
+  readonly node: Node;
+  /** Which input it is; -1 where a nested graph gives it. */
+  readonly i: number;
+  /** The graph that the node is in. */
+  readonly graph: Graph;
+}
+
+/** What a node takes from the graph that it is in, and what the graphs nested in it capture from there. */
+function usesOf(node: Node, graph: Graph): readonly Use[] {
+  const direct = node.inputs.flatMap((name, i) => (name === '' ? [] : [{ name, node, i, graph }]));
+  const nested = subgraphs(node).flatMap((inner) => {
+    const own = ownNames(inner);
+    const given = inner.outputs.map(({ name }) => ({ name, node, i: -1, graph }));
+    const used = inner.nodes.flatMap((each) => usesOf(each, inner));
+    return [...used, ...given].filter(({ name }) => !own.has(name));
+  });
+  return nested.length === 0 ? direct : [...direct, ...nested];
+}
+
 /** Why a weight does not train that no gradient would reach. */
 export const notReached = 'the loss does not depend on it';
 
@@ -86,10 +108,9 @@ function reachable(
     const passes = (name: string, i: number) =>
       found.has(name) && letsThrough(node, i, straightThrough);
     if (!node.outputs.some(passes)) continue;
-    node.inputs.forEach((name, i) => {
-      if (name !== '' && (roleOf(node, i) === undefined || isSmooth(node, name))) found.add(name);
-    });
-    for (const name of usedNames(node)) if (!node.inputs.includes(name)) found.add(name);
+    for (const use of usesOf(node, graph))
+      if (roleOf(use.node, use.i) === undefined || isSmooth(use.node, use.name))
+        found.add(use.name);
   }
   return found;
 }
@@ -112,13 +133,16 @@ function startsState({ opType, domain, attributes, inputs }: Node, i: number): b
   return isState && next !== body.value.inputs[i]?.name;
 }
 
+const isProduct = ({ nodes }: Graph, name: string): boolean =>
+  nodes.some(({ opType, outputs }) => opType === 'MatMul' && outputs.includes(name));
+
 const isZero = ({ data }: TensorData): boolean =>
   (data as Float32Array).every((value) => value === 0);
 
 /** Decides what trains: floating-point initializers that the loss reaches, but for running statistics, what is only a
  *  bound, an exponent or a shape, the zeros that a recurrence starts from, and single numbers that are neither weights
- *  nor biases of a layer. Names and globs
- *  override that.
+ *  nor biases of a layer. What branches and loops capture is judged by what they do with it. Names and globs override
+ *  that.
  *  @throws GradwareError UNKNOWN_PARAMETER for a pattern that matches nothing */
 export function chooseParameters(
   graph: Graph,
@@ -128,18 +152,15 @@ export function chooseParameters(
   straightThrough?: ReadonlySet<string>,
 ): readonly ParameterChoice[] {
   const reached = reachable(graph, predictions, straightThrough);
-  const uses = new Map<string, { readonly node: Node; readonly i: number }[]>();
+  const uses = new Map<string, Use[]>();
   for (const node of graph.nodes)
-    node.inputs.forEach((name, i) => {
-      if (graph.initializers.has(name)) uses.set(name, [...(uses.get(name) ?? []), { node, i }]);
-    });
-  const products = new Set(
-    graph.nodes.flatMap(({ opType, outputs }) => (opType === 'MatMul' ? outputs : [])),
-  );
+    for (const use of usesOf(node, graph))
+      if (graph.initializers.has(use.name))
+        uses.set(use.name, [...(uses.get(use.name) ?? []), use]);
   /** Whether a use is that of a weight, or of the bias of a product. */
-  const isWeight = ({ node, i }: { readonly node: Node; readonly i: number }) =>
+  const isWeight = ({ node, i, graph }: Use) =>
     alwaysWeights[node.opType]?.includes(i) ||
-    (node.opType === 'Add' && products.has(node.inputs[1 - i] ?? ''));
+    (node.opType === 'Add' && isProduct(graph, node.inputs[1 - i] ?? ''));
   const candidates = [...graph.initializers].filter(([, { type }]) => isFloatType(type));
   const names = candidates.map(([name]) => name);
   const wanted =
