@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import type { Env, InferenceSession } from 'onnxruntime-common';
 import { expect, test } from 'vitest';
 import { noticingLoss } from './web-loss.js';
@@ -121,6 +123,17 @@ test('a call that ended in time leaves nothing stuck', { timeout: 10_000 }, asyn
   lose();
   await new Promise((resolve) => setTimeout(resolve, 3200));
   expect(await create(webgpu)).toBeDefined();
+});
+
+test('what runs give is not held for as long as the device lives', async () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const { create } = fake(async () => ({ loss: 1 }));
+  const session = await create(webgpu);
+  const given = new WeakRef((await session.run()) as object);
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  collect();
+  expect(given.deref()).toBeUndefined();
 });
 
 test('ONNX Runtime is not asked for a GPU that the browser does not have', async () => {

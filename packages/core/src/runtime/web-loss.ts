@@ -10,7 +10,8 @@ interface GpuDevice {
 interface Fate {
   /** Set once it is lost. */
   readonly known: () => Error | undefined;
-  readonly lost: Promise<Error>;
+  /** What ends the calls that are under way, once they have had the time to fail by themselves. */
+  readonly calls: Set<(error: Error) => void>;
 }
 
 /** What is used of `navigator.gpu`. */
@@ -72,20 +73,21 @@ export function noticingLoss(
   async function watched<Result>(call: Call<Result>, fate: Fate | undefined): Promise<Result> {
     const before = fate?.known();
     if (before !== undefined) throw before;
-    let isOver = false;
-    const gone = fate?.lost.then(async (error): Promise<never> => {
-      await sleep(patience);
-      if (!isOver) onStuck(error);
-      throw error;
+    let giveUp: (error: Error) => void = () => undefined;
+    const gone = new Promise<never>((_, reject) => {
+      giveUp = (error) => {
+        onStuck(error);
+        reject(error);
+      };
     });
-    gone?.catch(() => undefined);
+    fate?.calls.add(giveUp);
     try {
-      return await Promise.race([call(), ...(gone === undefined ? [] : [gone])]);
+      return await Promise.race([call(), gone]);
     } catch (error) {
       // A number: an exception of its own, which nothing has caught.
       throw error instanceof Error ? await explained(error, fate) : onStuck(error);
     } finally {
-      isOver = true;
+      fate?.calls.delete(giveUp);
     }
   }
 
@@ -133,21 +135,26 @@ export function noticingLoss(
   };
 }
 
+/** One reaction serves all calls: those of their own would hold on to what each gives for as long as the device lives. */
 function fateOf({ lost }: GpuDevice): Fate {
   let known: Error | undefined;
-  const news = lost.then(({ reason = '', message = '' }) => {
+  const calls: Fate['calls'] = new Set();
+  lost.then(async ({ reason = '', message = '' }) => {
     const why = [reason, message].filter((text) => text !== '').join(': ');
-    known = new Error(`${lostWords} (${why})`);
-    return known;
+    const loss = new Error(`${lostWords} (${why})`);
+    known = loss;
+    await sleep(patience);
+    for (const giveUp of calls) giveUp(loss);
   });
-  return { known: () => known, lost: news };
+  return { known: () => known, calls };
 }
 
 /** The error, or that the device was lost where this is what it comes from. */
 async function explained(error: unknown, fate: Fate | undefined): Promise<unknown> {
   const reason = messageOf(error);
-  if (reason.startsWith(lostWords)) return error;
-  const loss = await Promise.race([fate?.lost, sleep(moment)]);
+  if (fate === undefined || reason.startsWith(lostWords)) return error;
+  if (fate.known() === undefined) await sleep(moment);
+  const loss = fate.known();
   return loss === undefined ? error : new Error(`${loss.message}: ${reason}`, { cause: error });
 }
 

@@ -36,7 +36,13 @@ function watchingGpu(factory: InferenceSessionFactory, env: Env): InferenceSessi
   return {
     async create(...given: readonly unknown[]) {
       if (!given.some(wantsGpu)) return create(...given);
-      onGpu ??= import('./web-loss.js').then(({ noticingLoss }) => noticingLoss(create, env));
+      onGpu ??= import('./web-loss.js').then(
+        ({ noticingLoss }) => noticingLoss(create, env),
+        (error) => {
+          onGpu = undefined;
+          throw error;
+        },
+      );
       return (await onGpu)(...given);
     },
   };
