@@ -1,4 +1,4 @@
-import { dirname, join } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { evaluate, GradwareError } from '@gradware/core';
 import { Command } from 'commander';
 import { addSessionOptions, type SessionFlags } from '../options/shared.js';
@@ -78,7 +78,7 @@ async function evalModel(path: string, asked: EvalFlags, context: Context): Prom
 /** The artifacts that a run trained: they hold its loss, which the model that it left does not.
  *  @throws GradwareError FILE where they are no longer there */
 async function artifactsOf(checkpoint: string, artifacts: string): Promise<string> {
-  const folder = join(dirname(checkpoint), artifacts);
+  const folder = resolve(dirname(checkpoint), artifacts);
   if (await isFolder(folder)) return folder;
   throw new GradwareError('FILE', 'The loss of this run is in artifacts that are no longer there', {
     where: folder,

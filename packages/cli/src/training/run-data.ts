@@ -1,4 +1,4 @@
-import { relative } from 'node:path';
+import { isAbsolute, relative } from 'node:path';
 import type { Feeds, TrainerOptions } from '@gradware/core';
 import type { TrainingSession } from '@gradware/core/node';
 import { batchCount, type Dataset, split } from '@gradware/data/node';
@@ -75,6 +75,8 @@ export function describeRun(
 ): RunRecord {
   const { optimizer, schedule, plugin, precision, group, seed } = flags;
   const { input, label, scale, loss, lossInput } = flags;
+  // On another drive no way leads from one to the other; and where things lie on this machine is not for a checkpoint.
+  const way = artifacts === undefined ? undefined : relative(flags.out, artifacts);
   return {
     position: { epoch: 0, batch: 0 },
     seed,
@@ -87,7 +89,7 @@ export function describeRun(
       ...(label !== undefined && { label }),
       ...(loss !== undefined && { loss }),
       ...(lossInput !== undefined && { lossInput }),
-      ...(artifacts !== undefined && { artifacts: relative(flags.out, artifacts) }),
+      ...(way !== undefined && !isAbsolute(way) && { artifacts: way }),
     },
     settings: {
       ...(loss !== undefined && { '--loss': loss }),
