@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { Value } from '../../packages/core/src/graph/value.js';
 import { lossFunction, onnxLoss } from '../../packages/core/src/losses/index.js';
 import type { Loss } from '../../packages/core/src/losses/loss.js';
 import { generateArtifacts, nodeRuntime, TrainingSession } from '../../packages/core/src/node.js';
@@ -92,6 +93,47 @@ test('the truth of an ONNX loss takes its dimensions from the prediction', async
     { name: 'weight', type: 'float32', shape: ['batch'] },
   ]);
   await session.release();
+});
+
+/** A predicted affine map and two images: what one of them looks like through it, to the other. */
+test('a loss of rare ops trains, as a function over op and as an ONNX graph', async () => {
+  const { weight, add, model } = modelWriter();
+  add('MatMul', ['x', weight('w', [4, 6])], {}, 'y');
+  const bytes = encodeModel(model([2, 4], [2, 6]));
+  const images = ['moving', 'still'].map((name) => ({
+    ...{ name, type: 'float32' as const, shape: [2, 1, 5, 4] },
+  }));
+  const written = lossFunction('photometric', ({ op, predictions: [y], target }) => {
+    const [moving, still] = images.map(({ name, type, shape }) => target(name, type, shape));
+    const grid = op.AffineGrid(op.reshape(y as Value, [2, 2, 3]), op.ints([2, 1, 5, 4]));
+    const distance = op.Sub(op.GridSample(moving as Value, grid), still as Value);
+    return op.mean(op.Mul(distance, distance));
+  });
+  const drawn = modelWriter();
+  const theta = drawn.add('Reshape', ['y', drawn.ints('theta', [2, 2, 3])]);
+  const grid = drawn.add('AffineGrid', [theta, drawn.ints('size', [2, 1, 5, 4])]);
+  const distance = drawn.add('Sub', [drawn.add('GridSample', ['moving', grid]), 'still']);
+  const squared = drawn.add('Mul', [distance, distance]);
+  drawn.add('ReduceMean', [squared], { keepdims: 0 }, 'loss');
+  const made = drawn.model([], [], 'loss');
+  const inputs: readonly ValueInfo[] = [{ name: 'y', type: 'float32', shape: [2, 6] }, ...images];
+  const graph = { ...made.graph, inputs };
+  const read = onnxLoss(encodeModel({ ...made, graph, opsets: new Map([['', 20]]) }));
+  const tensors = { x: random(2, 4), moving: random(2, 1, 5, 4), still: random(2, 1, 5, 4) };
+  const feeds = Object.fromEntries(
+    Object.entries(tensors).map(([name, tensor]) => [name, toTensor(nodeRuntime.Tensor, tensor)]),
+  );
+  const runs = [];
+  for (const loss of [written, read]) {
+    const session = await TrainingSession.create(bytes, { loss, learningRate: 0.01 });
+    const losses: number[] = [];
+    for (let i = 0; i < 5; i++) losses.push((await session.step(feeds)).loss);
+    expect(losses.at(-1)).toBeLessThan(losses[0] ?? 0);
+    await session.runEvalStep(feeds);
+    await session.release();
+    runs.push(losses);
+  }
+  expect(runs[0]).toEqual(runs[1]?.map((loss) => expect.closeTo(loss, 6)));
 });
 
 test('what is no loss is refused', async () => {

@@ -1,3 +1,4 @@
+import { GradwareError } from '../../errors.js';
 import type { Graph, Node } from '../../onnx/ir.js';
 import { subgraphs, usedNames } from '../../onnx/names.js';
 import type { GraphBuilder } from '../builder.js';
@@ -59,8 +60,14 @@ function holdsRare(node: Node): boolean {
   return isRare(node) || subgraphs(node).some(({ nodes }) => nodes.some(holdsRare));
 }
 
-const rareForm: Decomposition = (context) =>
-  (rareForms as RareForms)[context.node.opType as RareOp](context);
+const rareForm: Decomposition = (context) => {
+  const { opType, name } = context.node;
+  if (rareForms === undefined)
+    throw new GradwareError('UNSUPPORTED', `The form of ${opType} is not loaded`, {
+      where: `node ${name}`,
+    });
+  return rareForms[opType as RareOp](context);
+};
 
 export function decompositionOf(node: Pick<Node, 'opType' | 'domain'>): Decomposition | undefined {
   if (isRare(node)) return rareForm;

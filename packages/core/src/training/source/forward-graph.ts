@@ -1,5 +1,6 @@
 import { GradwareError } from '../../errors.js';
 import type { GraphBuilder } from '../../graph/builder.js';
+import { loadForms } from '../../graph/decompose/index.js';
 import { addTyped, inferTypes, type ShapeOracle } from '../../graph/infer.js';
 import { refuseShapedByData, shapedByData } from '../../graph/known-numbers.js';
 import { prune } from '../../graph/order.js';
@@ -108,6 +109,7 @@ export async function appendLoss(
     await addTyped(builder, added.nodes, oracle);
   }
   const total = builder.scoped('loss', () => loss.build(context));
+  await loadForms(builder.nodes);
   const isKnown = (name: string) => builder.constant(name) !== undefined;
   refuseShapedByData(shapedByData(prune(builder.nodes, [total.name]), isKnown));
   avoidVectorProducts(builder);
