@@ -6,6 +6,8 @@ import { readDataset, toInputs } from '@gradware/data/node';
 import { lossScale } from '@gradware/plugin-loss-scale';
 import { normClip } from '@gradware/plugin-norm-clip';
 import { expect, test } from 'vitest';
+import { encodeModel } from '../../packages/core/src/onnx/model.js';
+import { modelWriter } from '../support/forward-models.js';
 import { perceptron } from '../support/perceptron.js';
 import { noHalfPrecision } from '../support/webgpu.js';
 
@@ -108,6 +110,25 @@ test('small gradients survive, because the loss is scaled', async () => {
   }
   expect(zeros[0]).toBeGreaterThanOrEqual(4);
   expect(zeros[1]).toBe(0);
+});
+
+test('places in an image keep their digits, beyond 64 pixels too', async () => {
+  const { filled, add, model } = modelWriter();
+  const offset = add('Conv', ['x', filled('k', [2, 1, 1, 1], 0), filled('b', [2], 0.3)]);
+  add('DeformConv', ['x', filled('one', [1, 1, 1, 1], 1), offset], {}, 'y');
+  const size = [1, 1, 1, 200];
+  const bytes = encodeModel({ ...model(size, size), opsets: new Map([['', 19]]) });
+  const session = await TrainingSession.create(bytes, {
+    ...{ ...options, loss: 'mse', mixedPrecision: lossScale() },
+  });
+  const x = Float32Array.from({ length: 200 }, (_, i) => i % 2);
+  const { loss } = await session.step({
+    x: new Tensor('float32', x, size),
+    target: new Tensor('float32', new Float32Array(200), size),
+  });
+  // 0.7 of the row, and of the pixels 0.3 and 0.7 by turns.
+  expect(loss).toBeCloseTo(0.49 * (0.09 + 0.49) * 0.5, 3);
+  await session.release();
 });
 
 test('half of a step at a time gives the same as all of it', async () => {

@@ -16,7 +16,7 @@ import {
 import { type ChainsPlan, createChains } from './chains.js';
 import { type Commit, commitStates } from './commit.js';
 import { loopStages, singleStages } from './emit.js';
-import { halfPrecision } from './half-precision.js';
+import type { HalfPrecision } from './half-precision.js';
 import { type Feeding, names, type Part, type StateSpec, type StepProgram } from './program.js';
 import type { TrainingGraph } from './training-graph.js';
 import { accumulateGradients, statisticsOf, updateParameters } from './update.js';
@@ -28,8 +28,8 @@ export interface CompileOptions extends ChainsPlan {
   /** Settings that are read at every step, the learning rate among them. */
   readonly live: LiveSettings;
   readonly wantsMetric: (name: string) => boolean;
-  /** Whether forward and backward pass compute in float16 where that is safe. Default false. */
-  readonly halfPrecision?: boolean | undefined;
+  /** Lets forward and backward pass compute in float16 where that is safe. */
+  readonly halfPrecision?: HalfPrecision | undefined;
   /** See LowerOptions.rules: for float32. */
   readonly loweringRules?: LoweringRules | undefined;
 }
@@ -139,17 +139,17 @@ interface LoweredStep {
 /** The nodes of a step in standard ops, in float16 where that was asked for. */
 function lowerStep(
   graph: TrainingGraph,
-  { provider, part, halfPrecision: isHalf = false, loweringRules }: CompileOptions,
+  { provider, part, halfPrecision, loweringRules }: CompileOptions,
   { roots, step, seed }: LoweredStep,
 ): readonly Node[] {
   const { builder } = graph;
-  const ends = new Set(isHalf && part !== 'update' ? endsOf(graph) : []);
+  const ends = new Set(halfPrecision && part !== 'update' ? endsOf(graph) : []);
   const nodes = lower(builder, new Set([...roots, ...ends]), {
     provider,
     random: (shape, key) => uniform(builder.op, { shape, seed, step, key }),
-    rules: isHalf ? undefined : loweringRules,
+    rules: halfPrecision ? undefined : loweringRules,
   });
-  if (ends.size === 0) return nodes;
+  if (halfPrecision === undefined || ends.size === 0) return nodes;
   const imitates = provider === 'cpu' || provider === 'wasm';
   return halfPrecision(builder, nodes, {
     outputs: roots,

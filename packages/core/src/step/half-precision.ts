@@ -15,6 +15,9 @@ const follows = words(`
   Abs Add Concat Expand Flatten Gather Greater GreaterOrEqual Identity LeakyRelu Less LessOrEqual Max MaxPool Min Mul
   Neg Pad Relu Reshape Sigmoid Slice Split Squeeze Sub Tanh Tile Transpose Unsqueeze Where`);
 
+/** What becomes a number of pixels, and the rest: of places beyond 64 float16 has only some. */
+const rounds = words('Floor Round');
+
 /** From the smallest normal to the largest float16. */
 const smallest = 2 ** -14;
 const largest = 65504;
@@ -42,8 +45,10 @@ export function halfPrecision(
   const result: Node[] = [];
   const halves = createHalves(builder, imitates, result);
   const inPasses = ancestors(nodes, ends);
+  const places = placesIn(nodes);
   for (const node of sortNodes(nodes)) {
-    if (inPasses.has(node) && goesHalf(node, { builder, halves, weights })) halves.emit(node);
+    if (inPasses.has(node) && !places.has(node) && goesHalf(node, { builder, halves, weights }))
+      halves.emit(node);
     else {
       for (const name of usedNames(node)) halves.inFull(name);
       result.push(node);
@@ -52,6 +57,8 @@ export function halfPrecision(
   for (const name of outputs) halves.inFull(name);
   return prune(result, outputs);
 }
+
+export type HalfPrecision = typeof halfPrecision;
 
 interface Surroundings {
   readonly builder: GraphBuilder;
@@ -82,12 +89,22 @@ function isAtHome(name: string, { builder, halves, weights }: Surroundings): boo
   );
 }
 
+/** What leads to numbers that are rounded, back to where float16 is a must. */
+function placesIn(nodes: readonly Node[]): ReadonlySet<Node> {
+  const ends = nodes.flatMap((node) => (rounds.has(node.opType) ? node.inputs : []));
+  return ancestors(nodes, new Set(ends), ({ opType }) => follows.has(opType));
+}
+
 /** The nodes that some values are computed from. */
-function ancestors(nodes: readonly Node[], ends: ReadonlySet<string>): ReadonlySet<Node> {
+function ancestors(
+  nodes: readonly Node[],
+  ends: ReadonlySet<string>,
+  goesOn: (node: Node) => boolean = () => true,
+): ReadonlySet<Node> {
   const wanted = new Set(ends);
   const found = new Set<Node>();
   for (const node of [...sortNodes(nodes)].reverse()) {
-    if (!node.outputs.some((name) => wanted.has(name))) continue;
+    if (!node.outputs.some((name) => wanted.has(name)) || !goesOn(node)) continue;
     found.add(node);
     for (const name of usedNames(node)) wanted.add(name);
   }

@@ -31,7 +31,7 @@ function imitated(builder: GraphBuilder): HalfForm {
   return {
     type: 'float32',
     narrow,
-    widen: (from, to) => [identityNode(from, to, `${to}/Identity`)],
+    widen: (from, to) => [identityNode(from, to, `${to}/widened`)],
     putOut(name, half) {
       const exact = builder.declare({ ...builder.value(name), name: `${name}/exact` });
       return { output: exact.name, after: narrow(exact.name, half) };

@@ -4,6 +4,7 @@ import type { LoweringRules } from '../../lowering/rule.js';
 import type { LiveSettings } from '../../plugins/registry.js';
 import type { Device } from '../../runtime/runtime.js';
 import { compileStep } from '../../step/compile.js';
+import type { HalfPrecision } from '../../step/half-precision.js';
 import type { Feeding, Part } from '../../step/program.js';
 import type { TrainingGraph } from '../../step/training-graph.js';
 import { graphForm } from '../source/graph-form.js';
@@ -43,6 +44,11 @@ export function createCompiler(
     return blockedConvolution(channelBlock);
   }
 
+  async function halfPrecision(): Promise<HalfPrecision | undefined> {
+    if (!parts.halfPrecision) return undefined;
+    return (await import('../../step/half-precision.js')).halfPrecision;
+  }
+
   async function compile(
     part: Part,
     feeding: Feeding,
@@ -64,7 +70,7 @@ export function createCompiler(
       live: parts.live,
       learningRate: parts.learningRate,
       wantsMetric: parts.wantsMetric,
-      halfPrecision: parts.halfPrecision,
+      halfPrecision: await halfPrecision(),
       loweringRules: await loweringRules(limits),
     });
     return {

@@ -66,12 +66,13 @@ export async function inspectFallbacks(
   const learningRate = source.defaultLearningRate ?? optimizer.defaultLearningRate;
   const { mixedPrecision } = options;
   const plugins = [...(mixedPrecision ? [mixedPrecision] : []), ...(options.plugins ?? [])];
+  const { halfPrecision } = await import('../../step/half-precision.js');
   const { stages } = compileStep(graph, {
     ...planTraining(trainableOf(source), plugins, optimizer, options.groups),
     ...{ provider, part: 'step', feeding: 'single', learningRate },
     live: new Map([['learningRate', { setting: learningRate, kind: nonNegative }]]),
     wantsMetric: () => true,
-    halfPrecision: mixedPrecision !== undefined,
+    halfPrecision: mixedPrecision && halfPrecision,
   });
   const nodes = stages.flatMap(
     ({ model }) => decodeModel(model, { file: source.file }).graph.nodes,
