@@ -6,6 +6,7 @@ import { inspectModel } from './inspect-model.js';
 
 type Given = readonly [op: string, inputs: string, output: string, attributes?: Node['attributes']];
 
+const microsoft = 'com.microsoft.';
 const int = (value: number): Attribute => ({ type: 'int', value });
 
 function modelOf(nodes: readonly Given[], weights: readonly string[]): Model {
@@ -20,8 +21,8 @@ function modelOf(nodes: readonly Given[], weights: readonly string[]): Model {
       name: 'model',
       nodes: nodes.map(([opType, inputs, output, attributes = {}], i) => ({
         name: `n${i}`,
-        opType,
-        domain: '',
+        opType: opType.replace(microsoft, ''),
+        domain: opType.startsWith(microsoft) ? 'com.microsoft' : '',
         inputs: inputs.split(' '),
         outputs: output.split(' '),
         attributes,
@@ -31,7 +32,10 @@ function modelOf(nodes: readonly Given[], weights: readonly string[]): Model {
       initializers,
       valueInfo: new Map(),
     },
-    opsets: new Map([['', 17]]),
+    opsets: new Map([
+      ['', 17],
+      ['com.microsoft', 1],
+    ]),
     irVersion: 8,
     functions: [],
     metadata: new Map(),
@@ -43,17 +47,17 @@ const inspect = (nodes: readonly Given[], weights: readonly string[], requiresGr
   inspectModel(nodeFiles, encodeModel(modelOf(nodes, weights)), { requiresGrad });
 
 test('an op without a gradient is named where a gradient would go through it, and only there', async () => {
-  const { ops } = await inspect(
-    [
-      ['Det', 'x', 'd'],
+  const distancesOf = async (of: string) => {
+    const nodes: readonly Given[] = [
       ['MatMul', 'x w', 'a'],
-      ['Det', 'a', 'e'],
-      ['Add', 'd e', 'y'],
-    ],
-    ['w'],
-  );
-  const det = ops.find(({ op }) => op === 'Det');
-  expect(det).toMatchObject({ count: 2, gradient: 'missing', refused: ['n2'] });
+      ['com.microsoft.CDist', `${of} ${of}`, 'd'],
+      ['Add', 'a d', 'y'],
+    ];
+    const { ops } = await inspect(nodes, ['w']);
+    return ops.find(({ op }) => op === 'CDist');
+  };
+  expect(await distancesOf('x')).toMatchObject({ count: 1, gradient: 'not needed' });
+  expect(await distancesOf('a')).toMatchObject({ count: 1, gradient: 'missing', refused: ['n1'] });
 });
 
 test('an integer edge that cuts the only way is named', async () => {
