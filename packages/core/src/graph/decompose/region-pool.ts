@@ -61,8 +61,9 @@ function maxRoiPool(context: FormContext): readonly Value[] {
   const each = counting(context, images, regions, 0);
   const pooled = largestAlong(context, stood, each, columns);
   const shaped = op.reshape(pooled, [regions, columns.bins, rows.bins, channels]);
-  const y = op.transpose(shaped, [0, 3, 2, 1]);
-  return [op.Where(op.Equal(y, lowest), 0, y)];
+  // Before the Transpose: ONNX Runtime would push it through what compares, and webgpu transposes no booleans.
+  const filled = op.Where(op.Equal(shaped, lowest), 0, shaped);
+  return [op.transpose(filled, [0, 3, 2, 1])];
 }
 
 export const regionPools = decompositions({ MaxRoiPool: maxRoiPool });

@@ -6,7 +6,7 @@ import { isHost, type LoweringContext, lowerings, type Producer } from '../rule.
 import { padToWindows, sliceAt } from './convolution.js';
 import { kernelOffsets } from './convolution-rows.js';
 import { padWith, spread } from './spread.js';
-import { guard } from './webgpu-nan.js';
+import { guard, spare } from './webgpu-nan.js';
 
 function poolingWindow(attributes: Producer['attributes'], shape: readonly number[]): Window {
   return windowOf(attributes, shape.slice(2), ints(attributes, 'kernel_shape') ?? []);
@@ -152,19 +152,15 @@ function averagePoolGrad({ op, provider, x: [dy], y: [dx], attributes }: Lowerin
   );
 }
 
-/** The kernel of webgpu passes over what is not a number; the mean of the window does not. Where there is no kernel for such
- *  a mean, the sum of the whole channel says so. */
-const keepingNaN = guard(({ op, x: [image], attributes }, y) => {
-  const { kernel, strides, dilations, pads } = poolingWindow(attributes, image.shape);
-  const ceil = int(attributes, 'ceil_mode', 0) === 1;
-  const plain = kernel.length === 2 && !ceil && dilations.every((step) => step === 1);
-  const axes = kernel.map((_, i) => i + 2);
-  // Infinities of both signs have no mean either.
-  const lost = op.Where(op.Equal(image, image), 0, image);
-  const mean = plain
-    ? op.AveragePool(lost, { kernel_shape: kernel, strides, pads })
-    : op.sum(lost, axes, true);
-  return op.Where(op.Equal(mean, mean), y, mean);
+/** The kernel of webgpu passes over what is not a number: marks of it are pooled alike. */
+const keepingNaN = guard((context, y) => {
+  const { op, x, attributes } = context;
+  const [image] = x;
+  const settings = Object.entries(attributes).map(([name, { value }]) => [name, value]);
+  const lost = op.Where(op.Equal(image, image), op.scalar(0, image.type), 1);
+  const [marks = lost] = op.MaxPool(lost, Object.fromEntries(settings));
+  spare(context, marks);
+  return op.Where(op.Greater(marks, 0), op.scalar(Number.NaN, y.type), y);
 });
 
 export const pooling = lowerings({

@@ -6,6 +6,12 @@ import { alikePow } from './webgpu-gaps.js';
 /** Kernels that are guarded already: they are lowered again like everything that a rule emits. */
 const guarded = new WeakSet<Node>();
 
+/** Spares the kernel that makes a value: it has nothing but numbers. */
+export function spare({ producer }: LoweringContext, y: Value): void {
+  const made = producer(y)?.node;
+  if (made !== undefined) guarded.add(made);
+}
+
 type Guard = (context: LoweringContext, y: Value) => Value;
 
 /** Keeps the kernel, and puts right what it makes of NaN. */
