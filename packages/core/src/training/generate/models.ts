@@ -94,11 +94,12 @@ async function layOpen(request: ModelsRequest, oracle: ShapeOracle): Promise<Mod
 /** Sizes that do not fit may be those of dimensions that are not open in truth. */
 function withRemedy(error: GradwareError, { dimensions }: OpenInputs): GradwareError {
   const { code, problem, where, remedy, cause } = error;
-  if (remedy !== undefined || dimensions.length === 0) return error;
+  if (dimensions.length === 0 || (remedy !== undefined && code !== 'INVALID_MODEL')) return error;
   const names = dimensions.map(({ name }) => name).join(', ');
+  const sizes = `No sizes were found that fit the open dimensions (${names}): fix some (dimensions: { <name>: <size> }).`;
   return new GradwareError(code, problem, {
     ...(where !== undefined && { where }),
-    remedy: `No sizes were found that fit the open dimensions (${names}): fix some (dimensions: { <name>: <size> }).`,
+    remedy: remedy === undefined ? sizes : `${sizes} If none of them should be fixed: ${remedy}`,
     cause,
   });
 }
