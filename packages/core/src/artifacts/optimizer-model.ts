@@ -91,7 +91,8 @@ export function readOptimizerModel(
   if (found.some((other) => JSON.stringify(other) !== JSON.stringify(first))) {
     return unsupported('The parameters have optimizers with different settings', file);
   }
-  const clips = nodes.filter(({ opType }) => opType === 'InplaceClipGradNorm');
+  refuseComputed(model.graph.nodes, file);
+  const clips = nodes.filter(isClip);
   const [clip] = clips;
   if (clip === undefined) return first;
   const where = `${file}, node "${clip.name}" (${clip.opType})`;
@@ -102,6 +103,45 @@ export function readOptimizerModel(
   }
   return { ...first, clipGradNorm: { maxNorm: reader(clip, where)('max_norm', 1) } };
 }
+
+/** What may stand between the inputs of the model and an optimizer, and leaves what it is given as it is. */
+const passing: ReadonlySet<string> = new Set([
+  'Constant',
+  'Identity',
+  'SequenceAt',
+  'SequenceConstruct',
+  'SequenceEmpty',
+  'SequenceInsert',
+]);
+
+/** Own blocks may put anything in front of the optimizer: a learning rate that is halved, gradients that are scaled.
+ *  Left out, they would change the training without a word.
+ *  @throws GradwareError UNSUPPORTED naming the node */
+function refuseComputed(nodes: readonly Node[], file: string): void {
+  const producers = new Map(nodes.flatMap((node) => node.outputs.map((name) => [name, node])));
+  const seen = new Set<Node>();
+  const open = nodes.filter(isOptimizer);
+  for (let node = open.pop(); node !== undefined; node = open.pop()) {
+    for (const name of node.inputs) {
+      const producer = name === '' ? undefined : producers.get(name);
+      if (producer === undefined || seen.has(producer)) continue;
+      seen.add(producer);
+      if (!(isOptimizer(producer) || isClip(producer) || passing.has(producer.opType)))
+        unsupported(
+          `The optimizer is given "${name}", which the model computes`,
+          `${file}, node "${producer.name}" (${producer.opType})`,
+          'Leave the optimizer model out, and name optimizer, schedule and plugins instead.',
+        );
+      open.push(producer);
+    }
+  }
+}
+
+const isOptimizer = ({ domain, opType }: Node) =>
+  domain === 'com.microsoft' && optimizers.has(opType);
+
+const isClip = ({ domain, opType }: Node) =>
+  domain === 'com.microsoft' && opType === 'InplaceClipGradNorm';
 
 function reader(node: Node, where: string): Attributes {
   return (name, missing) => {

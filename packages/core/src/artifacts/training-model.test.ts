@@ -215,6 +215,24 @@ test.each<[string, readonly Node[], RegExp]>([
     /"alpha" is no number/,
   ],
   [
+    'a learning rate that is computed',
+    [
+      node('Mul', ['learning_rate', 'half'], ['rate'], {}, ''),
+      node('SGDOptimizerV2', ['rate', 'gradients', 'params'], ['flag']),
+    ],
+    /"rate", which the model computes \(o\.onnx, node ".*" \(Mul\)\)/,
+  ],
+  [
+    'gradients that are computed before they are clipped',
+    [
+      node('Mul', ['fc.weight_grad', 'half'], ['halved'], {}, ''),
+      node('SequenceConstruct', ['halved'], ['gradients'], {}, ''),
+      node('InplaceClipGradNorm', ['gradients'], ['clipped']),
+      node('SGDOptimizerV2', ['learning_rate', 'clipped', 'params'], ['flag']),
+    ],
+    /"halved", which the model computes/,
+  ],
+  [
     'another norm',
     [
       node('InplaceClipGradNorm', [], ['c'], { norm_type: { type: 'string', value: 'inf' } }),

@@ -13,34 +13,51 @@ const roles = {
 
 const nominal = /nominal_checkpoint$/;
 
+/** What ORT's tools call a file behind the prefix, without its ending. */
+const toolNames: Readonly<Record<keyof typeof roles, string>> = {
+  trainModel: 'training_model',
+  evalModel: 'eval_model',
+  optimizerModel: 'optimizer_model',
+  checkpointState: 'checkpoint',
+};
+
 /** Files that may be meant: where a model is there as .onnx and as .ort, both hold the same. */
 function candidates(names: readonly string[], role: keyof typeof roles): readonly string[] {
   const found = names.filter((name) => roles[role].test(name));
   return found.filter((name) => !name.endsWith('.ort') || !found.includes(twinOf(name)));
 }
 
+const stemOf = (name: string) => name.replace(/\.(onnx|ort)$/, '');
+
 const twinOf = (name: string) => name.replace(/\.ort$/, '.onnx');
 
 /** Finds the artifact files in a folder: models as .onnx or .ort; the checkpoint as a file, as a folder, or as .pbseq
  *  files beside the models; a nominal one where there is no other.
+ *  Of several, the one that is named as ORT's tools name it, with the prefix of the training model.
  *  @throws GradwareError FILE where one is missing, or two could be meant */
 export async function findArtifacts(
   files: FileAccess,
   folder: string | URL,
 ): Promise<ArtifactFiles> {
   const names = await files.list(folder);
+  const training = candidates(names, 'trainModel');
+  const prefix = training.length === 1 ? training[0]!.replace(roles.trainModel, '') : '';
   const find = (role: keyof typeof roles): string | undefined => {
     const found = candidates(names, role);
-    const [only, second] = found;
-    if (second !== undefined)
+    const [only] = found;
+    if (found.length > 1) {
+      // Checkpoints of later steps are often saved beside the artifacts: the names of the tool go first.
+      const named = found.find((name) => stemOf(name) === prefix + toolNames[role]);
+      if (named !== undefined) return files.join(folder, named);
       throw new GradwareError(
         'FILE',
         `The folder has several files that could be the ${role}: ${found.join(', ')}`,
         {
           where: String(folder),
-          remedy: 'Name the files: { checkpointState, trainModel, evalModel, optimizerModel }.',
+          remedy: `Name it ${prefix}${toolNames[role]}, or name the files: { checkpointState, trainModel, evalModel, optimizerModel }.`,
         },
       );
+    }
     return only === undefined ? undefined : files.join(folder, only);
   };
   const demand = <T>(role: keyof typeof roles, found: T | undefined): T => {
