@@ -1,4 +1,4 @@
-import { type Attributes, toAttributes } from '../../packages/core/src/graph/value.js';
+import { type Attributes, toAttributes, type Value } from '../../packages/core/src/graph/value.js';
 import { fixed, type GradientCase, ints } from '../support/check-gradients.js';
 
 const paddings = ['zeros', 'border', 'reflection'];
@@ -140,14 +140,52 @@ function align(attributes: Attributes, rois: GradientCase['inputs'][number] = bo
   };
 }
 
-function pool(pooled_shape: readonly number[], spatial_scale: number): GradientCase {
-  const rois = [
-    ...[0, 0, 0, 3, 3],
-    ...[1, 1, 2, 5, 4],
-    ...[1, -2.5, 0.5, 1.2, 2.7],
-    ...[0, 2, 2, 2, 2],
-    ...[0, 4, 4, 9, 9],
-  ];
+/** Many times as long as the image, ending in it or not, and one that misses it. */
+const farBoxes = fixed(
+  'float',
+  [
+    -17.4, 0.7, 3.3, 24.9, -31.6, -40.2, 52.1, 45.3, 2.2, -9.3, 6.1, 90.8, 1.5, 3.1, 77.5, 4.5, 9,
+    8, 41, 30,
+  ],
+  [5, 4],
+);
+
+/** To the regions, too: where they lie is added to numbers that are drawn. */
+function alignFar(attributes: Attributes): GradientCase {
+  const { output_height = 1, output_width = 1 } = attributes;
+  const shape = [5, 3, Number(output_height), Number(output_width)];
+  return {
+    op: 'RoiAlign of regions far beyond the image',
+    inputs: [[2, 3, 5, 6], [5, 4], farBoxes, owners],
+    attributes,
+    build: (op, [image, moved, far, own], emit) => {
+      const rois = op.Add(op.Mul(moved, 0.1), far);
+      const options = { types: [{ type: moved?.type ?? 'float32', shape }] };
+      return emit('RoiAlign', [image, rois, own], toAttributes(attributes), options)[0] as Value;
+    },
+  };
+}
+
+const nearRegions = [
+  ...[0, 0, 0, 3, 3],
+  ...[1, 1, 2, 5, 4],
+  ...[1, -2.5, 0.5, 1.2, 2.7],
+  ...[0, 2, 2, 2, 2],
+  ...[0, 4, 4, 9, 9],
+];
+const farRegions = [
+  ...[0, -30, 0, 3, 3],
+  ...[1, 1, 2, 80, 4],
+  ...[1, -70, -90, 81, 62],
+  ...[0, 2, -20, 2, 2],
+  ...[0, 9, 9, 40, 50],
+];
+
+function pool(
+  pooled_shape: readonly number[],
+  spatial_scale: number,
+  rois: readonly number[] = nearRegions,
+): GradientCase {
   return {
     op: 'MaxRoiPool',
     inputs: [[2, 3, 5, 6], fixed('float', rois, [5, 5])],
@@ -168,9 +206,15 @@ export const regions: readonly GradientCase[] = [
     }),
   ),
   align({}),
+  ...['avg', 'max'].flatMap((mode) => [
+    alignFar({ mode, output_height: 2, output_width: 3 }),
+    alignFar({ mode, output_height: 7, output_width: 1, spatial_scale: 0.7 }),
+  ]),
   pool([2, 2], 1),
   pool([3, 1], 0.8),
   pool([1, 4], 1.25),
+  pool([2, 3], 1, farRegions),
+  pool([7, 1], 0.9, farRegions),
 ];
 
 /** Regions may lie any way round: of these ONNX Runtime's kernel refuses to count samples. */

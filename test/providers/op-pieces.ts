@@ -12,12 +12,11 @@ const otherTypes: ReadonlySet<string> = new Set([
 ]);
 
 /** What no form of a graph can give a provider: shaders have no doubles, nothing casts bytes, Scan and MaxUnpool have no
- *  kernel, and regions of as many samples as they are large leave a node to the CPU where the largest counts. */
+ *  kernel. */
 const beyond: Partial<Record<Provider, (checked: GradientCase) => boolean>> = {
   webgpu: ({ op, attributes, longestUnrolled }) =>
     (op === 'Cast' && attributes?.to === 11) ||
     op === 'MaxUnpool' ||
-    (op === 'RoiAlign' && attributes?.mode === 'max' && attributes.sampling_ratio === undefined) ||
     otherTypes.has(op) ||
     longestUnrolled === 0,
 };

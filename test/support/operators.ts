@@ -7,6 +7,7 @@ import type { Node } from '../../packages/core/src/onnx/ir.js';
 import { decodeModel } from '../../packages/core/src/onnx/model.js';
 import { gradientPaths } from '../../packages/core/src/training/source/gradient-paths.js';
 import { families } from '../parity/families.js';
+import { goldenLayers } from '../parity/golden-layers.js';
 import { isRefereedByOrt } from '../parity/ort-referee.js';
 import { type GradientCase, layCase } from './check-gradients.js';
 import { kernelsLacking } from './kernels-lacking.js';
@@ -30,6 +31,8 @@ interface Row {
   readonly ort: number;
   /** Whole models, with this op on the way of a gradient, that are compared with PyTorch. */
   readonly models: readonly string[];
+  /** How many cases of the op alone are compared with PyTorch. */
+  readonly pytorch: number;
   /** What the WebGPU provider would leave to the CPU; undefined where no case tells. */
   readonly onCpu: readonly string[] | undefined;
 }
@@ -110,6 +113,7 @@ function rows(): readonly Row[] {
       differences: own.length,
       ort: own.filter(({ ort }) => ort).length,
       models: compared,
+      pytorch: goldenLayers.filter(({ opType }) => opType === op).length,
       onCpu:
         judged.length === 0 ? undefined : [...new Set(judged.flatMap(({ onCpu }) => onCpu))].sort(),
     };
@@ -124,12 +128,13 @@ const marks: Readonly<Record<Gradient, string>> = {
   '': 'no',
 };
 
-function checkedBy({ differences, ort, models }: Row): string {
+function checkedBy({ differences, ort, models, pytorch }: Row): string {
   const plural = (count: number, one: string) => `${count} ${one}${count === 1 ? '' : 's'}`;
+  const byPytorch = [...(pytorch > 0 ? [plural(pytorch, 'case')] : []), ...models];
   return [
     ...(differences > 0 ? [`finite differences (${plural(differences, 'case')})`] : []),
     ...(ort > 0 ? [`ORT (${ort})`] : []),
-    ...(models.length > 0 ? [`PyTorch (${models.join(', ')})`] : []),
+    ...(byPytorch.length > 0 ? [`PyTorch (${byPytorch.join(', ')})`] : []),
   ].join('; ');
 }
 
@@ -163,6 +168,7 @@ Made from the tests by \`pnpm docs:operators\`; a test fails where it is stale.
 | checked by finite differences | ${count((row) => row.differences > 0)}, in ${cases} cases |
 | checked by ORT's own training kernels | ${count((row) => row.ort > 0)} |
 | checked by PyTorch, in whole models | ${count((row) => row.models.length > 0)} |
+| checked by PyTorch, alone | ${count((row) => row.pytorch > 0)} |
 | run on the CPU | ${count((row) => row.differences > 0 || row.models.length > 0)} |
 | wholly on the GPU with webgpu, by table | ${count((row) => row.onCpu?.length === 0)} |
 
@@ -171,7 +177,7 @@ Made from the tests by \`pnpm docs:operators\`; a test fails where it is stale.
   output does not depend smoothly on any input.
 * **checked by**: *finite differences* over attributes, broadcasting and degenerate shapes, in double precision where ONNX
   Runtime has it; *ORT*: how many of these cases also agree with the kernels of ORT's training runtime 1.19.2; *PyTorch*:
-  the models in \`test/golden\` whose gradients agree with PyTorch's and that use the op.
+  how many cases of the op alone in \`test/golden\` have PyTorch's gradients, and which models there that use it.
 * **cpu**: the checks run forward and backward on stock ONNX Runtime's CPU provider.
 * **webgpu**: not run but looked up, for all nodes of forward and backward in all cases, in the list of ops that
   onnxruntime-node 1.30's WebGPU provider ran without fallback. *CPU for X* means that X falls back to the CPU, which

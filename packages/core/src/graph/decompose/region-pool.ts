@@ -1,13 +1,32 @@
+import { tensorOf } from '../constants.js';
 import { ints, type Value } from '../value.js';
 import { decompositions, type FormContext } from './decomposition.js';
-import { type Axis, axesOf, counting, lowest } from './regions.js';
+import { type Axis, axesOf, counting } from './region-axes.js';
+
+/** Of no pixel at all. */
+const lowest = Number.NEGATIVE_INFINITY;
 
 /** To the nearest whole number, halves away from 0. */
 function rounded({ op }: FormContext, places: Value): Value {
   return op.Mul(op.Sign(places), op.Floor(op.Add(op.Abs(places), 0.5)));
 }
 
-/** The largest in each bin of each region, along the axis of the image that lies first.
+/** The largest of every 1, 2, 4, ... lines of an image from each on, one kind after the other.
+ *  @param lines [images · pixels, ...] */
+function doubled({ op }: FormContext, lines: Value, size: number): readonly Value[] {
+  const [all = 0] = lines.shape;
+  const levels = [lines];
+  for (let width = 1; 2 * width <= size; width *= 2) {
+    const last = levels.at(-1) as Value;
+    // What begins too late for its width is asked by nobody.
+    const next = Array.from({ length: all }, (_, i) => Math.min(i + width, all - 1));
+    levels.push(op.Max(last, op.Gather(last, op.constant(tensorOf('int32', next)), { axis: 0 })));
+  }
+  return levels;
+}
+
+/** The largest in each bin of each region, along the axis of the image that lies first: of two stretches of 2ⁿ pixels that
+ *  cover the bin.
  *  @param lines [images · pixels, ...]
  *  @param first the number of the image, from 0, that each region looks at: float [regions, 1, 1]
  *  @returns [regions, bins, ...] */
@@ -22,18 +41,28 @@ function largestAlong(context: FormContext, lines: Value, first: Value, axis: Ax
   };
   const begin = inside(op.Add(op.Floor(op.Mul(own, bin)), start));
   const end = inside(op.Add(op.Ceil(op.Mul(op.Add(own, 1), bin)), start));
-  // Of regions up to twice as long as the image; what is longer becomes NaN.
-  const most = Math.min(size, Math.ceil((2 * size) / bins) + 1);
-  const place = op.Add(begin, counting(context, start, most));
-  const near = op.Where(op.Less(place, size), place, size - 1);
-  const number = op.cast(op.Add(near, op.Mul(first, size)), 'int32');
-  const met = op.Gather(lines, number, { axis: 0 });
-  const [left, right] = [place, end].map((value) => op.Unsqueeze(value, op.ints([3])));
-  const there = op.Less(left, right);
-  const found = op.ReduceMax(op.Where(there, met, lowest), op.ints([2]), { keepdims: 0 });
-  return most === size
-    ? found
-    : op.Where(op.LessOrEqual(op.Sub(end, begin), most), found, Number.NaN);
+  const count = op.Sub(end, begin);
+  const levels = doubled(context, lines, size);
+  const reached = levels.slice(1).map((_, i) => {
+    const width = 2 ** (i + 1);
+    return { width, wide: op.cast(op.GreaterOrEqual(count, width), start.type) };
+  });
+  const level = reached.reduce((sum, { wide }) => op.Add(sum, wide), op.scalar(0, start.type));
+  const width = reached.reduce(
+    (sum, { wide, width }) => op.Add(sum, op.Mul(wide, width / 2)),
+    op.scalar(1, start.type),
+  );
+  const all = lines.shape[0] ?? 0;
+  const table = levels.length === 1 ? lines : op.Concat(...levels, { axis: 0 });
+  const met = (place: Value) => {
+    const near = op.Where(op.Less(place, size), op.Where(op.Less(place, 0), 0, place), size - 1);
+    const number = op.Add(op.Add(near, op.Mul(first, size)), op.Mul(level, all));
+    return op.Gather(table, op.reshape(op.cast(number, 'int32'), number.shape.slice(0, 2)), {
+      axis: 0,
+    });
+  };
+  const found = op.Max(met(begin), met(op.Sub(end, width)));
+  return op.Where(op.Greater(count, 0), found, lowest);
 }
 
 /** Rows first, then columns. */
