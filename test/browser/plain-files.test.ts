@@ -68,10 +68,36 @@ const page = (door: string, ort: string) => `<!doctype html>
     worker.terminate();
     return done;
   };
+  globalThis.ended = async (how) => {
+    const worker = new Worker('/page/worker-${door}.js', { type: 'module' });
+    const [ended, other] = await Promise.all(
+      ['mlp', 'cnn'].map((name) => gradware.openSession(worker, \`/digits/\${name}.onnx\`)));
+    const data = {
+      image: new gradware.Tensor('float32', new Float32Array(512), [8, 1, 8, 8]),
+      labels: new gradware.Tensor('int64', new BigInt64Array(8), [8]),
+    };
+    const rows = Array.from({ length: 100_000 }, () => [0, 1, 2, 3, 4, 5, 6, 7]);
+    const untilRefused = async () => {
+      for (let i = 0; i < 10_000; i++) await ended.step(data);
+    };
+    await ended.step(data);
+    if (how !== 'terminate') worker.postMessage(how);
+    const calls = how === 'terminate' ? [ended.steps({ data, rows }), other.step(data)] : [untilRefused()];
+    if (how === 'terminate') setTimeout(() => worker.terminate(), 200);
+    const codes = [];
+    for (const call of [...calls, ended.exportModel()])
+      codes.push(await call.then(() => 'done', ({ code, problem }) => \`\${code}: \${problem}\`));
+    await Promise.all([ended.release(), ended.release(), other.release()]);
+    return codes;
+  };
 </script>`;
 
 const worker = (door: string) => `
   import { TrainingSession, serveSession } from '/vendor/addressed/${door}.js';
+  addEventListener('message', ({ data }) => {
+    if (data === 'close') close();
+    if (data === 'fail') throw new Error('out of luck');
+  });
   serveSession((model) => TrainingSession.create(model, { executionProviders: ['wasm'] }));`;
 
 interface Told {
@@ -171,6 +197,19 @@ describe.skipIf(noChromium !== undefined)(
         expect(files.length).toBeLessThan(15);
       },
     );
+
+    test.each([
+      ['terminate', 'The worker was terminated'],
+      ['close', 'The worker was terminated'],
+      ['fail', 'The worker failed: Uncaught Error: out of luck'],
+    ])('calls under way are rejected when a worker ends: %s', async (how, problem) => {
+      const tab = await browser.newPage();
+      await tab.goto(`${served.url}page/wasm.html`);
+      await tab.waitForFunction('globalThis.ended !== undefined', undefined, { timeout: 60_000 });
+      const told = (await tab.evaluate(`ended(${JSON.stringify(how)})`)) as readonly string[];
+      await tab.close();
+      expect(new Set(told)).toEqual(new Set([`RUNTIME: ${problem}`]));
+    });
 
     test.each(doors)('$door trains in a worker, which knows no import map', async ({ door }) => {
       const { told } = await run(door, 'inWorker');

@@ -77,3 +77,30 @@ test('says so when the worker cannot be loaded', async () => {
     problem: expect.stringContaining('no-such-file'),
   });
 });
+
+test('what is under way ends with a worker that is terminated', async () => {
+  const worker = start();
+  const [ended, other] = await Promise.all([
+    openSession<Setup>(worker, setup),
+    openSession<Setup>(worker, setup),
+  ]);
+  await ended.steps({ data, rows: rows.slice(0, 1) });
+  const calls = [ended.steps({ data, rows }), other.steps({ data, rows })];
+  await worker.terminate();
+  for (const { status, ...told } of await Promise.allSettled(calls))
+    expect({ status, ...told }).toMatchObject({ status: 'rejected', reason: { code: 'RUNTIME' } });
+  await expect(ended.step({})).rejects.toMatchObject({
+    problem: expect.stringContaining('exit code'),
+  });
+  // What it had is gone: there is nothing to be released, and nothing to fail in a `finally`.
+  await Promise.all([ended.release(), other.release()]);
+});
+
+test('says so when the worker has ended before', async () => {
+  const worker = start();
+  await worker.terminate();
+  await expect(openSession<Setup>(worker, setup)).rejects.toMatchObject({
+    code: 'RUNTIME',
+    problem: 'The worker has ended already',
+  });
+});

@@ -1,6 +1,7 @@
 import type { Tensor } from 'onnxruntime-common';
 import { GradwareError, messageOf, refuseAborted } from '../errors.js';
 import { type Endpoint, listen, watch } from './endpoint.js';
+import { watchLife } from './life.js';
 import { pack, unpack } from './pack.js';
 import { unpackError } from './pack-error.js';
 import {
@@ -30,6 +31,8 @@ export interface Channel {
   /** A number that no other session of this worker has. */
   next(): number;
   ask(question: Asked, onStanding: (standing: Standing) => void): Promise<unknown>;
+  /** Whether the worker is gone. */
+  hasEnded(): boolean;
 }
 
 const channels = new WeakMap<Endpoint, Channel>();
@@ -47,9 +50,11 @@ function createChannel(endpoint: Endpoint): Channel {
   const unused = new FinalizationRegistry<number>((id) => post({ type: 'forget', id }));
   let last = 0;
   let ended: GradwareError | undefined;
-  let isReady: () => void;
+  let isReady = false;
+  let lock: string | undefined;
+  let onAnswer: () => void;
   const ready = new Promise<void>((resolve) => {
-    isReady = resolve;
+    onAnswer = resolve;
   });
 
   const next = () => {
@@ -87,40 +92,58 @@ function createChannel(endpoint: Endpoint): Channel {
     const [given] = question.type === 'call' && question.method === 'steps' ? question.values : [];
     const isRows =
       typeof given === 'object' && given !== null && 'rows' in given && 'data' in given;
-    return new Set(isRows ? Object.values(given.data as Readonly<Record<string, unknown>>) : []);
+    return new Set(
+      isRows ? Object.values((given.data ?? {}) as Readonly<Record<string, unknown>>) : [],
+    );
   }
 
-  listen(endpoint, (message) => {
-    const reply = readMessage<Reply>(message);
-    if (reply === undefined) return;
-    if (reply.type === 'ready') return isReady();
-    const asked = pending.get(reply.id);
-    pending.delete(reply.id);
-    if (reply.standing !== undefined) asked?.onStanding(reply.standing);
-    if (reply.type === 'done') asked?.resolve({ value: unpack(reply.value) });
-    else asked?.reject(unpackError(reply.error));
-  });
-  watch(endpoint, (problem, cause) => {
+  /** The worker serves now, or never will. */
+  function settle(): void {
+    isReady = true;
+    onAnswer();
+  }
+
+  function onReady(held: string | undefined): void {
+    if (lock === undefined && held !== undefined) watchLife(held, onEnd);
+    lock = held;
+    settle();
+  }
+
+  function onEnd(problem: string, cause?: unknown): void {
     ended ??= new GradwareError('RUNTIME', problem, {
       remedy: 'Start a new worker, and go on from the last checkpoint.',
       cause,
     });
     for (const { reject } of pending.values()) reject(ended);
     pending.clear();
-    isReady();
+    settle();
+  }
+
+  listen(endpoint, (message) => {
+    const reply = readMessage<Reply>(message);
+    if (reply === undefined) return;
+    if (reply.type === 'ready') return onReady(reply.lock);
+    const asked = pending.get(reply.id);
+    pending.delete(reply.id);
+    if (reply.standing !== undefined) asked?.onStanding(reply.standing);
+    if (reply.type === 'done') asked?.resolve({ value: unpack(reply.value) });
+    else asked?.reject(unpackError(reply.error));
   });
+  watch(endpoint, onEnd);
   post({ type: 'hello' });
 
   return {
     next,
+    hasEnded: () => ended !== undefined,
     async ask(question, onStanding) {
-      await ready;
-      if (ended !== undefined) throw ended;
       const data = dataOf(question);
       const { value, transfer, signal } = pack(question, (tensor) =>
         data.has(tensor) ? keep(tensor) : undefined,
       );
-      refuseAborted(signal);
+      // What follows on each other has to stay in order.
+      if (isReady) refuseAborted(signal);
+      else await unlessAborted(ready, signal);
+      if (ended !== undefined) throw ended;
       const id = next();
       const abort = () => post({ type: 'abort', id });
       const answer = new Promise<Answer>((resolve, reject) => {
@@ -136,4 +159,17 @@ function createChannel(endpoint: Endpoint): Channel {
       }
     },
   };
+}
+
+/** @throws GradwareError ABORTED where the signal comes first: a worker that never serves answers nothing */
+async function unlessAborted(event: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+  if (signal === undefined) return event;
+  let stop: () => void = () => undefined;
+  const aborted = new Promise<void>((resolve) => {
+    stop = resolve;
+  });
+  signal.addEventListener('abort', stop);
+  if (!signal.aborted) await Promise.race([event, aborted]);
+  signal.removeEventListener('abort', stop);
+  refuseAborted(signal);
 }

@@ -24,9 +24,9 @@ export function listen(endpoint: Endpoint, onMessage: (message: unknown) => void
   if ('start' in endpoint && typeof endpoint.start === 'function') endpoint.start();
 }
 
-/** Calls `onEnd` when the other end cannot answer any more, with the reason. A browser tells only of scripts that fail:
- *  whoever terminates a worker there has to release its sessions first. */
+/** Calls `onEnd` when the other end cannot answer any more, with the reason. */
 export function watch(endpoint: Endpoint, onEnd: (problem: string, cause?: unknown) => void): void {
+  if ('threadId' in endpoint && endpoint.threadId === -1) onEnd('The worker has ended already');
   const reasonOf = (cause: unknown) =>
     cause instanceof Error || (typeof cause === 'object' && cause !== null && 'message' in cause)
       ? String(cause.message)
@@ -35,10 +35,12 @@ export function watch(endpoint: Endpoint, onEnd: (problem: string, cause?: unkno
     endpoint.on('error', (cause) => onEnd(`The worker failed: ${reasonOf(cause)}`, cause));
     endpoint.on('exit', (code) => onEnd(`The worker ended with exit code ${code}`));
     endpoint.on('close', () => onEnd('The port to the worker was closed'));
-  } else
+  } else {
     endpoint.addEventListener('error', (event) =>
       onEnd(`The worker failed: ${reasonOf(event)}`, event),
     );
+    endpoint.addEventListener('close', () => onEnd('The port to the worker was closed'));
+  }
 }
 
 interface Surroundings {

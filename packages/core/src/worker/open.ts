@@ -20,13 +20,14 @@ export interface RemoteSession extends TrainingSession {
 }
 
 /** Opens a session in a worker that calls `serveSession`. A worker can hold several; whoever started it ends it, after
- *  `release`.
+ *  `release`. What is under way when it ends is rejected (on pages that are no secure contexts, browsers do not tell).
  *
  *      const worker = new Worker(new URL('./trainer.js', import.meta.url), { type: 'module' });
  *      const session = await openSession<Setup>(worker, { model: 'digits/', maxNorm: 1 });
  *
  *  @param worker a Worker of the browser or of node:worker_threads, or a MessagePort
  *  @param setup what `serveSession` makes the session from; anything that can be cloned, tensors and URLs included
+ *  @param options.signal ends the waiting, too, for a worker that loads slowly or never serves
  *  @throws GradwareError what creating the session throws over there; RUNTIME where the worker fails or ends,
  *  INVALID_OPTION for a setup with functions in it */
 export async function openSession<Setup>(
@@ -92,9 +93,23 @@ function remoteSession(
     remoteMethods.map((method) => [method, (...values: unknown[]) => call(method, values)]),
   ) as Pick<TrainingSession, RemoteMethod>;
 
+  /** Once, as here; what a worker that is gone had is gone. */
+  async function release(): Promise<void> {
+    try {
+      await methods.release();
+    } catch (error) {
+      if (!channel.hasEnded()) throw error;
+    }
+  }
+  let released: Promise<void> | undefined;
+
   return {
     ...fixed,
     ...methods,
+    release() {
+      released ??= release();
+      return released;
+    },
     get stepCount() {
       return standing().stepCount;
     },

@@ -101,6 +101,8 @@ export type Request = Question | Hello | Abort | Keep | Forget;
 
 interface Ready extends Header {
   readonly type: 'ready';
+  /** What the worker holds until it ends. */
+  readonly lock: string | undefined;
 }
 interface Done extends Header {
   readonly type: 'done';

@@ -3,6 +3,7 @@ import { GradwareError } from '../errors.js';
 import { valueAt } from '../schedules/schedule.js';
 import type { TrainingSession } from '../training/api.js';
 import { type Endpoint, listen, ownEndpoint } from './endpoint.js';
+import { lockOfLife } from './life.js';
 import { pack, unpack } from './pack.js';
 import { packError } from './pack-error.js';
 import {
@@ -41,6 +42,10 @@ export function serveSession<Setup>(
     endpoint.postMessage(value, transfer);
   }
 
+  async function announce(): Promise<void> {
+    post({ type: 'ready', lock: await lockOfLife(endpoint) });
+  }
+
   function demand(session: number): TrainingSession {
     const found = sessions.get(session);
     if (found !== undefined) return found;
@@ -75,7 +80,7 @@ export function serveSession<Setup>(
     if (request === undefined) return;
     switch (request.type) {
       case 'hello':
-        return post({ type: 'ready' });
+        return void announce();
       case 'abort':
         return running.get(request.id)?.abort();
       case 'keep':
@@ -103,7 +108,7 @@ export function serveSession<Setup>(
   }
 
   // Whoever asked before this module was loaded hears it now.
-  post({ type: 'ready' });
+  void announce();
 }
 
 /** Undefined once the session is released. */

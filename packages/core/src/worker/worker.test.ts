@@ -220,6 +220,53 @@ test('waits for a worker that loads slowly', async () => {
   expect((await opening).provider).toBe('cpu');
 });
 
+test('stops waiting on a signal for a worker that never serves', async () => {
+  const { here } = ends();
+  const controller = new AbortController();
+  const opening = openSession<Setup>(here, { model: linearModel() }, { signal: controller.signal });
+  controller.abort();
+  await expect(opening).rejects.toMatchObject({ code: 'ABORTED' });
+  const late = AbortSignal.timeout(10);
+  await expect(openSession(here, {}, { signal: late })).rejects.toMatchObject({ code: 'ABORTED' });
+});
+
+const batchOf = (x: number) => ({
+  x: new Tensor('float32', Float32Array.of(x, 2), [1, 2]),
+  target: new Tensor('float32', Float32Array.of(1), [1, 1]),
+});
+
+test('makes calls in their order, with a signal or without', async () => {
+  const session = await openSession<Setup>(served().here, { model: linearModel() });
+  const { signal } = new AbortController();
+  const done: number[] = [];
+  const calls = [
+    session.step(batchOf(1), { signal }),
+    session.step(batchOf(2)),
+    session.steps({ data, rows: [rowsOf(0)] }, { signal }),
+    session.getParameter('w'),
+  ];
+  calls.forEach((call, i) => {
+    call.then(() => done.push(i));
+  });
+  await Promise.all(calls);
+  expect(done).toEqual([0, 1, 2, 3]);
+});
+
+test('takes a batch as it is when the call is made', async () => {
+  const session = await openSession<Setup>(served().here, { model: linearModel(), rate: 0 });
+  const batch = batchOf(1);
+  const { loss } = await session.step(batch);
+  const under = session.step(batch);
+  (batch.x.data as Float32Array).fill(100);
+  expect((await under).loss).toBe(loss);
+});
+
+test('is released once, however often one asks', async () => {
+  const session = await openSession<Setup>(served().here, { model: linearModel() });
+  await Promise.all([session.release(), session.release()]);
+  await session.release();
+});
+
 test('does not hang when the worker is gone', async () => {
   const { here, close } = served();
   const session = await openSession<Setup>(here, { model: linearModel() });
@@ -227,6 +274,7 @@ test('does not hang when the worker is gone', async () => {
   close();
   await expect(running).rejects.toMatchObject({ code: 'RUNTIME' });
   await expect(session.step({})).rejects.toMatchObject({ code: 'RUNTIME' });
+  await session.release();
 });
 
 test('is for workers', () => {
