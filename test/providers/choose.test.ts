@@ -1,4 +1,10 @@
-import { nodeRuntime, TrainingSession } from '@gradware/core/node';
+import {
+  container,
+  nodeRuntime,
+  RUNTIME,
+  type Runtime,
+  TrainingSession,
+} from '@gradware/core/node';
 import { expect, test, vi } from 'vitest';
 
 const artifacts = new URL('../../models/digits/artifacts/mlp', import.meta.url);
@@ -23,4 +29,65 @@ test.skipIf(noCuda === undefined)('takes the next one, and says why not CUDA', a
   expect(written).not.toHaveBeenCalled();
   written.mockRestore();
   await session.release();
+});
+
+test('names of ONNX Runtime for other machines are passed over, and said', async () => {
+  const executionProviders = ['coreml', { name: 'dml', deviceId: 1 }, 'cpu'] as const;
+  const session = await TrainingSession.create(artifacts, { executionProviders });
+  expect(session.execution).toMatchObject({
+    provider: 'cpu',
+    refused: ['coreml: Gradware does not train there', 'dml: Gradware does not train there'],
+  });
+  await session.release();
+  await expect(
+    TrainingSession.create(artifacts, { executionProviders: ['coreml', 'wasm'] }),
+  ).rejects.toMatchObject({
+    code: 'RUNTIME',
+    problem:
+      'No execution provider works: coreml: Gradware does not train there; wasm: onnxruntime-node has no such provider',
+    remedy: 'onnxruntime-node has auto, cuda, webgpu, cpu.',
+  });
+  const byDefault = await TrainingSession.create(artifacts, { executionProviders: [] });
+  expect(byDefault.provider).toBe('cpu');
+  await byDefault.release();
+});
+
+test.each([
+  [['cpu', 'webgqu'], 'webgqu', 'Did you mean webgpu?'],
+  [['gpu'], 'gpu', 'Did you mean cpu or webgpu?'],
+  [[{ name: 'tpu-pod' }], 'tpu-pod', 'There are auto, cpu, wasm, webgpu, cuda.'],
+  [[null, 'cpu'], 'undefined', 'There are auto, cpu, wasm, webgpu, cuda.'],
+])('a name that there is not is refused wherever it stands: %j', async (list, name, remedy) => {
+  const opening = TrainingSession.create(artifacts, { executionProviders: list as never });
+  await expect(opening).rejects.toMatchObject({
+    code: 'INVALID_OPTION',
+    problem: `There is no execution provider "${name}"`,
+    remedy,
+  });
+});
+
+test('options of a provider reach ONNX Runtime', async () => {
+  const asked: unknown[] = [];
+  const create = nodeRuntime.InferenceSession.create.bind(nodeRuntime.InferenceSession) as (
+    ...given: readonly unknown[]
+  ) => ReturnType<typeof nodeRuntime.InferenceSession.create>;
+  const noting: Runtime = {
+    ...nodeRuntime,
+    InferenceSession: {
+      create(model: unknown, options: { readonly executionProviders: unknown }) {
+        asked.push(options.executionProviders);
+        return create(model, options);
+      },
+    } as typeof nodeRuntime.InferenceSession,
+  };
+  const own = container.createChildContainer();
+  own.register(RUNTIME, { useValue: noting });
+  const wanted = { name: 'cpu', useArena: false } as const;
+  const session = await TrainingSession.create(artifacts, {
+    container: own,
+    executionProviders: [wanted],
+  });
+  await session.release();
+  // To see whether it works.
+  expect(asked).toContainEqual([wanted]);
 });

@@ -44,9 +44,10 @@ export async function createTrainingSession(
   refuseAborted(signal);
   const source = await loadSource(runtime.files, given, options, createShapeOracle(runtime));
   requireMemory(runtime, source);
-  const wanted = (options.executionProviders ?? [runtime.defaultProvider]).map((entry) =>
-    typeof entry === 'string' ? entry : entry.name,
-  );
+  // An empty list leaves the choice, as in ONNX Runtime.
+  const wanted = options.executionProviders?.length
+    ? options.executionProviders
+    : [runtime.defaultProvider];
   const sessionOptions = sessionOptionsOf(options);
   const { mixedPrecision } = options;
   const arithmetic = mixedPrecision === undefined ? 'float32' : 'float16';

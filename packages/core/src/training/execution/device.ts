@@ -1,7 +1,7 @@
 import type { Device, Runtime, SessionOptions } from '../../runtime/runtime.js';
 import { createTransfer, type Transfer } from '../../runtime/transfer.js';
 import type { Execution } from '../api.js';
-import { chooseProvider } from './providers.js';
+import { chooseProvider, type Wanted } from './providers.js';
 
 /** What steps run on, and how sessions are opened there. */
 export interface OpenDevice {
@@ -24,11 +24,11 @@ const noQuantizedKernels = { disable_quant_qdq: '1' };
  *  @throws GradwareError RUNTIME where none does */
 export async function openDevice(
   runtime: Runtime,
-  wanted: readonly string[],
+  wanted: readonly Wanted[],
   arithmetic: 'float32' | 'float16',
   options: SessionOptions | undefined,
 ): Promise<OpenDevice> {
-  const { execution, limits } = await chooseProvider(runtime, wanted, arithmetic);
+  const { execution, limits, chosen } = await chooseProvider(runtime, wanted, arithmetic);
   const sessionOptions: SessionOptions = {
     // What goes wrong is thrown; ONNX Runtime's own lines would only say it twice.
     logSeverityLevel: 4,
@@ -39,7 +39,7 @@ export async function openDevice(
       },
     },
     ...options,
-    executionProviders: [execution.provider],
+    executionProviders: chosen,
   };
   return {
     execution,

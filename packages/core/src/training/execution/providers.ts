@@ -6,9 +6,10 @@ import type { Provider } from '../../lowering/rule.js';
 import { elementTypes } from '../../onnx/element-types.js';
 import { encodeModel } from '../../onnx/encode-model.js';
 import type { DataType, Graph, Node } from '../../onnx/ir.js';
-import type { Device, Runtime } from '../../runtime/runtime.js';
+import { didYouMean } from '../../options/nearest.js';
+import type { Device, Runtime, SessionOptions } from '../../runtime/runtime.js';
 import { toTensor } from '../../runtime/tensors.js';
-import type { Execution } from '../api.js';
+import type { Execution, TrainingOptions } from '../api.js';
 
 const preference: Readonly<Record<Runtime['name'], readonly Provider[]>> = {
   'onnxruntime-node': ['cuda', 'webgpu', 'cpu'],
@@ -23,25 +24,43 @@ const remedies: Readonly<Record<Provider, string>> = {
   cuda: 'CUDA needs Linux x64, an NVIDIA driver, CUDA 12 and cuDNN 9 where the loader finds them, and the CUDA libraries of onnxruntime-node (`node node_modules/onnxruntime-node/script/install.js --onnxruntime-node-install=cuda12` downloads them); or take another provider.',
 };
 
-/** The first of the wanted providers that really computes something.
- *  @throws GradwareError RUNTIME with the reason of each that does not */
+/** What ONNX Runtime has besides, here and there: a list that was written for it goes on to the next. */
+const others = 'coreml dml webnn webgl qnn xnnpack nnapi openvino tensorrt rocm'.split(' ');
+
+/** As ONNX Runtime takes it: a name, or an object with options of that provider. */
+export type Wanted = NonNullable<TrainingOptions['executionProviders']>[number];
+
+interface Candidate {
+  readonly name: string;
+  readonly given: Wanted;
+}
+
+/** The first of the wanted providers that really computes something, with what ONNX Runtime is given for it.
+ *  @throws GradwareError INVALID_OPTION for a name that there is not, RUNTIME with the reason of each that does not work */
 export async function chooseProvider(
   runtime: Runtime,
-  wanted: readonly string[],
+  wanted: readonly Wanted[],
   arithmetic: 'float32' | 'float16' = 'float32',
-): Promise<{ readonly execution: Execution; readonly limits: Device }> {
-  const candidates = wanted.flatMap((name): readonly string[] => {
-    if (name === 'auto') return preference[runtime.name];
+): Promise<{
+  readonly execution: Execution;
+  readonly limits: Device;
+  readonly chosen: SessionOptions['executionProviders'];
+}> {
+  const here = preference[runtime.name];
+  const candidates = wanted.flatMap((given): readonly Candidate[] => {
+    const name = nameOf(given);
+    if (name === 'auto') return here.map((own) => ({ name: own, given: own }));
     // Another name of it in ONNX Runtime for browsers.
-    return name === 'cpu' && runtime.defaultProvider === 'wasm' ? ['wasm'] : [name];
+    if (name === 'cpu' && here.includes('wasm')) return [{ name: 'wasm', given: 'wasm' }];
+    return [{ name, given }];
   });
   const refused: string[] = [];
-  for (const provider of candidates) {
-    if (!isProvider(provider))
-      throw new GradwareError('INVALID_OPTION', `There is no execution provider "${provider}"`, {
-        remedy: `There are auto, ${Object.keys(remedies).join(', ')}.`,
-      });
-    if (!preference[runtime.name].includes(provider)) {
+  for (const { name: provider, given } of candidates) {
+    if (!isProvider(provider)) {
+      refused.push(`${provider}: Gradware does not train there`);
+      continue;
+    }
+    if (!here.includes(provider)) {
       refused.push(`${provider}: ${runtime.name} has no such provider`);
       continue;
     }
@@ -50,21 +69,31 @@ export async function chooseProvider(
       refused.push(`${provider}: ${missing}`);
       continue;
     }
+    const chosen = [given] as SessionOptions['executionProviders'];
     try {
-      await probe(runtime, provider, arithmetic);
+      await probe(runtime, chosen, arithmetic);
     } catch (cause) {
       refused.push(`${provider}: ${messageOf(cause).split('\n')[0]}`);
       continue;
     }
     const limits = await runtime.device(provider);
-    return { execution: describe(provider, limits, refused), limits };
+    return { execution: describe(provider, limits, refused), limits, chosen };
   }
-  const remedy = candidates
-    .filter(isProvider)
-    .map((name) => remedies[name])
-    .join(' ');
+  const remedy = candidates.flatMap(({ name }) =>
+    isProvider(name) && here.includes(name) ? remedies[name] : [],
+  );
   throw new GradwareError('RUNTIME', `No execution provider works: ${refused.join('; ')}`, {
-    remedy,
+    remedy: remedy.join(' ') || `${runtime.name} has auto, ${here.join(', ')}.`,
+  });
+}
+
+/** @throws GradwareError INVALID_OPTION for what is none, wherever in the list it stands */
+function nameOf(given: unknown): string {
+  const name = typeof given === 'string' ? given : (given as { name?: unknown } | null)?.name;
+  const known = ['auto', ...Object.keys(remedies)];
+  if ([...known, ...others].some((one) => one === name)) return name as string;
+  throw new GradwareError('INVALID_OPTION', `There is no execution provider "${name}"`, {
+    remedy: didYouMean(String(name), known),
   });
 }
 
@@ -75,11 +104,11 @@ function isProvider(name: string): name is Provider {
 /** Some providers open a session and fail when it runs. */
 async function probe(
   runtime: Runtime,
-  provider: Provider,
+  executionProviders: SessionOptions['executionProviders'],
   type: 'float32' | 'float16',
 ): Promise<void> {
   const session = await runtime.InferenceSession.create(encodeModel(doubling(type)), {
-    executionProviders: [provider],
+    executionProviders,
     logSeverityLevel: 4,
   });
   try {
