@@ -93,3 +93,44 @@ test('a page for onnxruntime-web/training needs another import, and nothing else
   // All weights zero: every class is as likely as any other.
   expect(told.blank).toBeCloseTo(Math.log(10), 5);
 });
+
+test('feeds that disagree on the batch are named, not the model', async () => {
+  const session = await TrainingSession.create(artifacts(''));
+  const feeds = {
+    image: new Tensor('float32', new Float32Array(3 * 64), [3, 1, 8, 8]),
+    labels: new Tensor('int64', new BigInt64Array(2), [2]),
+  };
+  const calls = [
+    session.runTrainStep(feeds),
+    session.runEvalStep(feeds),
+    session.step(feeds),
+    session.steps([feeds]),
+  ];
+  for (const call of calls)
+    await expect(call).rejects.toMatchObject({
+      code: 'INVALID_DATA',
+      problem: 'The inputs disagree on "batch": it is 3 in "image", and 2 in "labels"',
+    });
+  await session.release();
+});
+
+test('files that were forgotten are asked for, and names that are none refused', async () => {
+  const trainModel = artifacts('training_model.onnx');
+  const checkpointState = artifacts('checkpoint');
+  await expect(TrainingSession.create({ checkpointState } as never)).rejects.toMatchObject({
+    code: 'INVALID_OPTION',
+    problem: 'There is no model in [object Object]',
+  });
+  await expect(
+    TrainingSession.create({ trainModel, checkpointState: undefined } as never),
+  ).rejects.toMatchObject({ code: 'INVALID_OPTION', where: 'no files' });
+  const session = await TrainingSession.create({ trainModel, checkpointState });
+  for (const name of [undefined, null, 3])
+    await expect(session.getParameter(name as never)).rejects.toMatchObject({
+      code: 'UNKNOWN_PARAMETER',
+    });
+  await expect(session.loadCheckpoint(null as never)).rejects.toMatchObject({
+    code: 'INVALID_OPTION',
+  });
+  await session.release();
+});

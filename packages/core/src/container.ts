@@ -65,10 +65,9 @@ function made<T>(token: symbol, make: () => T): T {
 export function trainingSessions(bound: Runtime) {
   return {
     /** @throws GradwareError for anything that cannot work, before anything is trained */
-    async create(
-      model: Source | ArtifactFiles,
-      { container: parent = container, ...options }: CreateOptions = {},
-    ): Promise<Session> {
+    async create(model: Source | ArtifactFiles, given?: CreateOptions | null): Promise<Session> {
+      // JavaScript also says null, which onnxruntime-web/training took.
+      const { container: parent = container, ...options } = given ?? {};
       const own = parent.createChildContainer();
       try {
         const logger = registeredOne<Logger>(own, LOGGER);
@@ -80,9 +79,10 @@ export function trainingSessions(bound: Runtime) {
           warn: (message) => logger?.warn(message),
         });
         const release = session.release;
-        session.release = async () => {
-          await release();
-          await own.dispose();
+        let released: Promise<void> | undefined;
+        session.release = () => {
+          released ??= release().finally(() => own.dispose());
+          return released;
         };
         return session;
       } catch (error) {

@@ -32,7 +32,8 @@ export function nearest(given: string, known: Iterable<string>, most = 3): reado
  *  @param otherwise what helps where none is near; by default all names */
 export function didYouMean(given: string, known: Iterable<string>, otherwise?: string): string {
   const names = [...known];
-  const near = nearest(given, names);
+  // JavaScript gives anything.
+  const near = nearest(`${given}`, names);
   if (near.length > 0) return `Did you mean ${near.join(' or ')}?`;
   return otherwise ?? (names.length > 0 ? `There are ${names.join(', ')}.` : 'There are none.');
 }

@@ -1,5 +1,5 @@
 import { Tensor } from 'onnxruntime-node';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, expect, test, vi } from 'vitest';
 import { decodeTrainingState, encodeTrainingState } from '../artifacts/training-state.js';
 import { tensorOf } from '../graph/constants.js';
 import { crossEntropy } from '../losses/index.js';
@@ -326,4 +326,64 @@ test('what is no model and no tensor is named as such', async () => {
   const { labels } = batch();
   const feeds = { x: [1, 2, 3], labels } as unknown as Feeds;
   await expect(session.step(feeds)).rejects.toThrow(/"x" is fed something that is no Tensor/);
+});
+
+test.each([
+  ['nothing', undefined],
+  ['feeds instead of a list', batch()],
+  ['text', 'abc'],
+  ['rows that are no list', { data: batch(), rows: null }],
+  ['a number for the rows of a step', { data: batch(), rows: [3] }],
+  ['no data', { data: null, rows: [[0]] }],
+])('batches that are none are refused by name: %s', async (_, given) => {
+  const session = await open();
+  const refused = session.steps(given as never);
+  await expect(refused).rejects.toMatchObject({ code: 'INVALID_DATA' });
+  expect(session.stepCount).toBe(0);
+});
+
+test('parameters may lie in an ArrayBuffer, or in floats', async () => {
+  const session = await open();
+  const values = Float32Array.from({ length: 12 }, (_, i) => i + 1);
+  for (const buffer of [values.buffer, values, new Uint8Array(values.buffer)]) {
+    await session.loadParametersBuffer(new Uint8Array(48));
+    await session.loadParametersBuffer(buffer as Uint8Array);
+    expect(await weight(session)).toEqual([...values]);
+  }
+  for (const buffer of [undefined, null, [1]])
+    await expect(session.loadParametersBuffer(buffer as never)).rejects.toMatchObject({
+      code: 'INVALID_DATA',
+    });
+});
+
+test('takes null where onnxruntime-web/training took it, and refuses what it refused', async () => {
+  const session = await TrainingSession.create(model, null);
+  opened.push(session);
+  await session.runTrainStep(batch());
+  await session.runOptimizerStep(null as never);
+  expect(session.stepCount).toBe(1);
+  for (const fetches of [null, 'scores', 3])
+    await expect(session.runTrainStep(batch(), fetches as never)).rejects.toMatchObject({
+      code: 'INVALID_OPTION',
+      remedy: "Give names: ['loss'].",
+    });
+});
+
+test('a format of checkpoints that there is not is refused', async () => {
+  const session = await open();
+  await expect(session.checkpoint({ format: 'onnx' as never })).rejects.toMatchObject({
+    code: 'INVALID_OPTION',
+    remedy: 'There are gradware and ort.',
+  });
+});
+
+test('services of a session are disposed of once, however often it is released', async () => {
+  const given = container.createChildContainer();
+  const own = given.createChildContainer();
+  vi.spyOn(given, 'createChildContainer').mockReturnValue(own);
+  const dispose = vi.spyOn(own, 'dispose');
+  const session = await TrainingSession.create(model, { container: given });
+  await Promise.all([session.release(), session.release()]);
+  await session.release();
+  expect(dispose).toHaveBeenCalledTimes(1);
 });

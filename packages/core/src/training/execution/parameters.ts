@@ -156,16 +156,17 @@ export function parameterAccess(
     },
     load(buffer, trainableOnly) {
       const wanted = size(trainableOnly) * Float32Array.BYTES_PER_ELEMENT;
-      if (buffer.byteLength !== wanted)
+      if (buffer?.byteLength !== wanted)
         throw new GradwareError(
           'INVALID_DATA',
-          `The parameters take ${wanted} bytes, and the buffer has ${buffer.byteLength}`,
+          `The parameters take ${wanted} bytes, and the buffer has ${buffer?.byteLength}`,
           {
             remedy: 'Give what getContiguousParameters returned, with the same trainableOnly.',
           },
         );
       // A copy, because the bytes of a Uint8Array need not be aligned.
-      const all = new Float32Array(buffer.slice().buffer);
+      const copy: Uint8Array | ArrayBuffer = buffer.slice(0);
+      const all = new Float32Array('buffer' in copy ? copy.buffer : copy);
       let at = 0;
       for (const name of chosen(trainableOnly)) {
         floatsOnly(name);

@@ -47,6 +47,10 @@ export function checkpointing(
     checkProperties(properties);
     if (format === 'gradware')
       return encodeTrainingState({ step, seed, tensors, metadata, properties });
+    if (format !== 'ort')
+      throw new GradwareError('INVALID_OPTION', `There is no format "${format}"`, {
+        remedy: 'There are gradware and ort.',
+      });
     if (includeOptimizerState) refuseGroups();
     const named = (names: readonly string[]) =>
       new Map(names.map((name) => [name, fromTensor(parameters.get(name))]));

@@ -18,6 +18,10 @@ export function readFetches(
   outputs: readonly string[],
 ): Asked {
   if (given === undefined) return { wanted: undefined, signal: options?.signal };
+  if (typeof given !== 'object' || given === null)
+    throw new GradwareError('INVALID_OPTION', `The outputs to return are not a list: ${given}`, {
+      remedy: `Give names: ['${outputs[0]}'].`,
+    });
   const isList = Array.isArray(given);
   const names: readonly string[] = isList ? given : Object.keys(given);
   // As there: an object that names no output is the options.

@@ -9,7 +9,7 @@ import { names } from '../../step/program.js';
 import type { Feeds, Rows } from '../api.js';
 
 export function isRows(given: readonly Feeds[] | Rows): given is Rows {
-  return 'rows' in given;
+  return 'rows' in Object(given);
 }
 
 /** Puts K batches of one shape on top of each other: [K, ...]. */
@@ -35,7 +35,7 @@ const hasRows = ({ dims }: Tensor) => dims.length > 0;
 /** @throws GradwareError INVALID_DATA for data sets of different lengths, steps without rows, or rows that do not
  *  exist */
 export function checkRows({ data, rows }: Rows): void {
-  const lengths = Object.entries(data).flatMap(([name, tensor]) =>
+  const lengths = Object.entries(data ?? {}).flatMap(([name, tensor]) =>
     hasRows(tensor) ? [[name, tensor.dims[0] ?? 0] as const] : [],
   );
   const length = lengths[0]?.[1] ?? 0;
@@ -47,7 +47,7 @@ export function checkRows({ data, rows }: Rows): void {
       { remedy: 'Give data sets in which row i of each belongs to the same example.' },
     );
   rows.forEach((own, k) => {
-    if (own.length === 0)
+    if (!own?.length)
       throw new GradwareError('INVALID_DATA', 'A step takes no rows', {
         where: `step ${k}`,
         remedy: 'Leave empty batches out.',

@@ -1,4 +1,5 @@
 import type { Tensor } from 'onnxruntime-common';
+import { GradwareError } from '../../errors.js';
 import type { Runtime } from '../../runtime/runtime.js';
 import { names } from '../../step/program.js';
 import type { Feeds, Rows, StepResult, StepsResult } from '../api.js';
@@ -117,6 +118,12 @@ export function createSteps({ runtime, source, progress, run, loops }: StepParts
   return {
     one,
     async many(given, signal) {
+      // Types do not reach JavaScript.
+      if (!Array.isArray(isRows(given) ? given.rows : given))
+        throw new GradwareError('INVALID_DATA', 'The batches are no list', {
+          where: 'steps',
+          remedy: 'Give [batch, ...], or { data, rows: [[0, 1], ...] }.',
+        });
       if (isRows(given)) checkRows(given);
       const results: StepsResult[] = [];
       for (const chunk of chunksOfOneShape(given, signal === undefined ? Infinity : mostDeaf)) {

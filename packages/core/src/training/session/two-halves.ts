@@ -54,7 +54,7 @@ export function stepInHalves(
         return fetched(all, asked);
       }, signal);
     },
-    runOptimizerStep: ({ signal } = {}) =>
+    runOptimizerStep: (options) =>
       queue.add(async () => {
         const gradients: Record<string, Tensor> = {};
         for (const key of keys.values()) {
@@ -71,11 +71,11 @@ export function stepInHalves(
           given: [],
           feeds: gradients,
           count: 1,
-          signal,
+          signal: options?.signal,
         });
         progress.advance(1);
         refuseStopped(ran, progress.read().step);
-      }, signal),
+      }, options?.signal),
     gradients: () =>
       queue.add(async () => {
         const known = [...keys].filter(([, key]) => store.has(key));

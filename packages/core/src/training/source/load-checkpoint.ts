@@ -22,7 +22,8 @@ export async function loadCheckpoint(
   files: FileAccess,
   source: CheckpointState,
 ): Promise<LoadedCheckpoint> {
-  if (!isSource(source)) return loadNamed(files, source);
+  // JavaScript gives anything.
+  if (!isSource(source)) return loadNamed(files, source ?? {});
   if (source instanceof Uint8Array || source instanceof ArrayBuffer) return loadFile(files, source);
   if (!(await files.isFolder(source))) return loadFile(files, source);
   const names = (await files.list(source)).filter(isPbseqName);

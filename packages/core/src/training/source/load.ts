@@ -88,9 +88,7 @@ export function isArtifactFiles(given: Trainable): given is ArtifactFiles {
 
 /** JavaScript passes anything. */
 function requireTrainable(given: unknown): void {
-  const known =
-    isSource(given) || (typeof given === 'object' && given !== null && 'trainModel' in given);
-  if (!known)
+  if (!isSource(given) && !isSource((given as Partial<ArtifactFiles> | null)?.trainModel))
     throw new GradwareError('INVALID_OPTION', `There is no model in ${String(given)}`, {
       remedy:
         'Give a path, a URL, the bytes of a model, or { checkpointState, trainModel, evalModel, optimizerModel }.',

@@ -27,6 +27,31 @@ export interface Artifacts {
   readonly file: string;
 }
 
+/** Inputs that give one dimension several sizes: what ONNX Runtime says of them blames the model. */
+function disagreement(
+  declared: readonly ValueInfo[],
+  given: readonly Value[],
+  file: string,
+): GradwareError | undefined {
+  const known = new Map<string, { readonly name: string; readonly size: number }>();
+  for (const { name, shape = [] } of declared) {
+    const own = given.find((value) => value.name === name)?.shape ?? [];
+    for (const [i, size] of own.entries()) {
+      const dim = shape[i];
+      if (typeof dim !== 'string') continue;
+      const first = known.get(dim) ?? { name, size };
+      known.set(dim, first);
+      if (first.size !== size)
+        return new GradwareError(
+          'INVALID_DATA',
+          `The inputs disagree on "${dim}": it is ${first.size} in "${first.name}", and ${size} in "${name}"`,
+          { where: file, remedy: 'Feed as many of one as of the other.' },
+        );
+    }
+  }
+  return undefined;
+}
+
 /** What ORT's session uses until it is told otherwise. */
 const ortLearningRate = 0.001;
 
@@ -59,7 +84,9 @@ export function artifactSource(artifacts: Artifacts, oracle: ShapeOracle): Model
         ? []
         : [{ name, type, shape: dims, ...(isTrainable.has(name) && { parameter: name }) }],
     );
-    const builder = await inferTypes(graph, [...inputs, ...fed], oracle);
+    const builder = await inferTypes(graph, [...inputs, ...fed], oracle).catch((error) => {
+      throw disagreement(parsed.userInputs, inputs, file) ?? error;
+    });
     const loss = builder.value(parsed.loss);
     return {
       builder,
