@@ -87,3 +87,23 @@ test('scales among the initializers stay what shapes follow from', async () => {
   expect(losses[1]).toBeLessThan(losses[0] as number);
   await session.release();
 });
+
+test('images are resized by factors that are put together, whatever of the weights trains', async () => {
+  const { weight, filled, add, model } = modelWriter();
+  const filtered = add('Conv', ['x', weight('w', [2, 1, 1, 1])]);
+  const scales = add('Concat', [filled('ones', [2], 1), filled('factors', [2], 2)], { axis: 0 });
+  add('Conv', [add('Resize', [filtered, '', scales]), weight('v', [1, 2, 1, 1])], {}, 'y');
+  const bytes = encodeModel(model(['batch', 1, 2, 2], ['batch', 1, 4, 4]));
+  const images = {
+    x: new Tensor('float32', Float32Array.of(1, 2, 3, 4), [1, 1, 2, 2]),
+    target: new Tensor('float32', new Float32Array(16), [1, 1, 4, 4]),
+  };
+  const losses: number[] = [];
+  for (const options of [{}, { requiresGrad: ['w'] }, { frozenParams: ['v'] }]) {
+    const session = await TrainingSession.create(bytes, { loss: 'mse', ...options });
+    losses.push((await session.step(images)).loss);
+    expect(session.frozenNames).not.toContain('factors');
+    await session.release();
+  }
+  expect(new Set(losses).size).toBe(1);
+});

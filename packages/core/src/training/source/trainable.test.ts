@@ -75,6 +75,55 @@ test.each([
   expect(choice?.trains).toBe(trains);
 });
 
+test.each<[string, readonly string[] | undefined, readonly string[] | undefined, string]>([
+  ['nothing is named', undefined, undefined, 'used as a scale'],
+  ['others are to train', ['w'], undefined, 'used as a scale'],
+  ['all are frozen', undefined, ['*'], 'used as a scale'],
+  ['it is named', ['scales'], undefined, 'named by requiresGrad'],
+])('what decides a shape stays in the graph where %s', (_, requiresGrad, frozenParams, why) => {
+  const graph: Graph = {
+    name: 'resized',
+    nodes: [node('Conv', ['x', 'w'], 'c'), node('Resize', ['c', '', 'scales'], 'y')],
+    inputs: [{ name: 'x' }],
+    outputs: [{ name: 'y' }],
+    initializers: new Map([
+      ['w', tensorOf('float32', [1, 2], [2, 1, 1, 1])],
+      ['scales', tensorOf('float32', [1, 1, 2, 2], [4])],
+    ]),
+    valueInfo: new Map(),
+  };
+  const choices = chooseParameters(graph, ['y'], requiresGrad, frozenParams);
+  expect(choices.find(({ name }) => name === 'scales')?.why).toBe(why);
+});
+
+test('numbers that a shape is made of stay in the graph', () => {
+  const graph: Graph = {
+    name: 'resized',
+    nodes: [
+      node('Conv', ['x', 'w'], 'c'),
+      node('Concat', ['ones', 'factors'], 'scales'),
+      node('Resize', ['c', '', 'scales'], 'y'),
+      node('Mul', ['factors', 'table'], 'unused'),
+    ],
+    inputs: [{ name: 'x' }],
+    outputs: [{ name: 'y' }],
+    initializers: new Map([
+      ['w', tensorOf('float32', [1, 2], [2, 1, 1, 1])],
+      ['ones', tensorOf('float32', [1, 1], [2])],
+      ['factors', tensorOf('float32', [2, 2], [2])],
+      ['table', tensorOf('float32', [3, 4], [2])],
+    ]),
+    valueInfo: new Map(),
+  };
+  const choices = chooseParameters(graph, ['y'], ['w'], undefined);
+  expect(choices.map(({ name, why }) => [name, why])).toEqual([
+    ['w', 'named by requiresGrad'],
+    ['ones', 'used as a part of a shape'],
+    ['factors', 'used as a part of a shape'],
+    ['table', 'not named by requiresGrad'],
+  ]);
+});
+
 const recurrent = (opType: string, inputs: readonly string[], body?: Graph): Node => ({
   ...node(opType, inputs, 'y'),
   attributes: body ? { body: { type: 'graph', value: body } } : {},

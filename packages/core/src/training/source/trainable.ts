@@ -1,8 +1,9 @@
+import { decidingInputs, makersOf } from '../../graph/known-numbers.js';
 import { sortNodes } from '../../graph/order.js';
 import { elementCount, int } from '../../graph/value.js';
 import { isFloatType } from '../../onnx/element-types.js';
 import type { DataType, Graph, Node, TensorData } from '../../onnx/ir.js';
-import { ownNames, subgraphs } from '../../onnx/names.js';
+import { ownNames, subgraphs, usedNames } from '../../onnx/names.js';
 import { selectNames } from '../../plugins/match.js';
 import { type BatchNormMode, isBatchNorm, isTraining } from './batch-norm.js';
 import { isMask, tieWarnings } from './export-traces.js';
@@ -139,6 +140,13 @@ const isProduct = ({ nodes }: Graph, name: string): boolean =>
 const isZero = ({ data }: TensorData): boolean =>
   (data as Float32Array).every((value) => value === 0);
 
+/** What shapes, axes and numbers of turns are made of. */
+function partsOfShapes({ nodes }: Graph): ReadonlySet<string> {
+  const producers = new Map(nodes.flatMap((node) => node.outputs.map((name) => [name, node])));
+  const makers = makersOf(nodes.flatMap(decidingInputs), (name) => producers.get(name));
+  return new Set(makers.flatMap(usedNames));
+}
+
 /** Decides what trains: floating-point initializers that the loss reaches, but for running statistics, what is only a
  *  bound, an exponent or a shape, the zeros that a recurrence starts from, and single numbers that are neither weights
  *  nor biases of a layer. What branches and loops capture is judged by what they do with it. Names and globs override
@@ -152,6 +160,7 @@ export function chooseParameters(
   straightThrough?: ReadonlySet<string>,
 ): readonly ParameterChoice[] {
   const reached = reachable(graph, predictions, straightThrough);
+  const shaping = partsOfShapes(graph);
   const uses = new Map<string, Use[]>();
   for (const node of graph.nodes)
     for (const use of usesOf(node, graph))
@@ -169,15 +178,15 @@ export function chooseParameters(
     frozenParams && new Set(selectNames(names, frozenParams, undefined, 'frozenParams'));
 
   function choose(name: string, shape: readonly number[]): readonly [boolean, string] {
-    if (unwanted?.has(name)) return [false, 'frozen by frozenParams'];
-    if (wanted !== undefined)
-      return wanted.has(name)
-        ? [true, 'named by requiresGrad']
-        : [false, 'not named by requiresGrad'];
+    if (unwanted?.has(name) !== true && wanted?.has(name)) return [true, 'named by requiresGrad'];
+    // What decides the graph stays in it, whatever trains besides.
     const own = uses.get(name) ?? [];
     const roles = own.map(({ node, i }) => roleOf(node, i));
     if (roles.length > 0 && roles.every((role) => role !== undefined))
       return [false, `${usedAs}${roles[0]}`];
+    if (shaping.has(name) && !reached.has(name)) return [false, `${usedAs}a part of a shape`];
+    if (unwanted?.has(name)) return [false, 'frozen by frozenParams'];
+    if (wanted !== undefined) return [false, 'not named by requiresGrad'];
     if (!reached.has(name)) return [false, notReached];
     const tensor = graph.initializers.get(name);
     if (tensor !== undefined && isMask(tensor))
