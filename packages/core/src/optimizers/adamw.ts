@@ -2,7 +2,7 @@ import type { Op } from '../graph/builder.js';
 import type { Value } from '../graph/value.js';
 import { boolean, constant, fraction, nonNegative, oneOf, setting } from '../options/options.js';
 import { biasCorrections } from './bias-correction.js';
-import { defineOptimizer, type OptimizerContext } from './optimizer.js';
+import { defineOptimizer, type OptimizerContext, perCount } from './optimizer.js';
 
 /** Constants of the graph, not settings: 1 - β as a float32 that was β before would be off by 1e-5. */
 const moments = {
@@ -44,14 +44,18 @@ export const adamw = defineOptimizer({
   update(gradients, context, { form, correctBias, weightDecay, ...options }) {
     const { op, learningRate } = context;
     const decay = op.Mul(learningRate, weightDecay);
-    const scales = scalesOf(context, options, form, correctBias);
-    // u - λ' u + λ' w: the part that the decay takes back from the step goes into the step's own scale.
-    const factor =
-      form === 'torch' ? scales.step : op.Mul(scales.step, op.Sub(op.scalar(1), decay));
+    const scalesFor = perCount(context, (count) => {
+      const scales = scalesOf(context, count, options, form, correctBias);
+      // u - λ' u + λ' w: the part that the decay takes back from the step goes into the step's own scale.
+      const factor =
+        form === 'torch' ? scales.step : op.Mul(scales.step, op.Sub(op.scalar(1), decay));
+      return { ...scales, step: op.Neg(factor) };
+    });
     return gradients.map((gradient) => {
-      const direction = directionOf(context, gradient, scales.epsilon, options);
+      const { step, epsilon } = scalesFor(gradient);
+      const direction = directionOf(context, gradient, epsilon, options);
       const weight = op.cast(context.parameter(gradient), 'float32');
-      const update = op.Add(op.Mul(direction, op.Neg(factor)), op.Mul(weight, op.Neg(decay)));
+      const update = op.Add(op.Mul(direction, step), op.Mul(weight, op.Neg(decay)));
       return op.cast(update, gradient.type);
     });
   },
@@ -69,7 +73,7 @@ export const adamwWithoutDecay = defineOptimizer({
     correctBias: constant(boolean, true, 'corrects the moments for their start at zero'),
   },
   update: (gradients, context, { form, correctBias, ...options }) =>
-    undecayed(gradients, context, scalesOf(context, options, form, correctBias), options),
+    undecayed(gradients, context, options, form, correctBias),
 });
 
 /** Adam (Kingma and Ba 2015) as torch.optim.Adam without weight decay: for that, AdamW or the plugin l2.
@@ -80,8 +84,7 @@ export const adam = defineOptimizer({
   description: 'Adam without weight decay.',
   defaultLearningRate: 1e-3,
   options: moments,
-  update: (gradients, context, options) =>
-    undecayed(gradients, context, scalesOf(context, options, 'torch', true), options),
+  update: (gradients, context, options) => undecayed(gradients, context, options, 'torch', true),
 });
 
 interface Scales {
@@ -93,20 +96,26 @@ interface Scales {
 function undecayed(
   gradients: readonly Value[],
   context: OptimizerContext,
-  { step, epsilon }: Scales,
   options: MomentOptions,
+  form: 'torch' | 'huggingface',
+  correctBias: boolean,
 ): readonly Value[] {
   const { op } = context;
-  const factor = op.Neg(step);
+  const scalesFor = perCount(context, (count) => {
+    const scales = scalesOf(context, count, options, form, correctBias);
+    return { ...scales, step: op.Neg(scales.step) };
+  });
   return gradients.map((gradient) => {
+    const { step, epsilon } = scalesFor(gradient);
     const direction = directionOf(context, gradient, epsilon, options);
-    return op.cast(op.Mul(direction, factor), gradient.type);
+    return op.cast(op.Mul(direction, step), gradient.type);
   });
 }
 
 /** The scalars of Δ = -step · m / (√v + epsilon): both bias corrections are folded into them. */
 function scalesOf(
-  { op, learningRate, count }: OptimizerContext,
+  { op, learningRate }: OptimizerContext,
+  count: Value,
   { beta1, beta2, epsilon }: MomentOptions,
   form: 'torch' | 'huggingface',
   correctBias: boolean,

@@ -21,6 +21,22 @@ export interface OptimizerContext {
   /** Updates made, this one included (1 at the first): an int32 scalar. Steps that were held or dropped do not
    *  count. */
   readonly count: Value;
+  /** The same of one parameter: fewer, where a plugin held it apart from others. */
+  countOf(gradient: Value): Value;
+}
+
+/** What is made of a count of updates, for each gradient by its own; for those that share one, once. */
+export function perCount<Result>(
+  { countOf }: OptimizerContext,
+  make: (count: Value) => Result,
+): (gradient: Value) => Result {
+  const made = new Map<string, Result>();
+  return (gradient) => {
+    const count = countOf(gradient);
+    const result = made.get(count.name) ?? make(count);
+    made.set(count.name, result);
+    return result;
+  };
 }
 
 /** Turns gradients into updates Δ, as Optax does; the session adds them: w ← w + Δ. */

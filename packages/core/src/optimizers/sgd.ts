@@ -1,6 +1,6 @@
 import { GradwareError } from '../errors.js';
 import { boolean, constant, fraction, nonNegative, number, setting } from '../options/options.js';
-import { defineOptimizer } from './optimizer.js';
+import { defineOptimizer, perCount } from './optimizer.js';
 
 /** Stochastic gradient descent as torch.optim.SGD.
  *
@@ -30,9 +30,13 @@ export const sgd = defineOptimizer({
     if (momentum === undefined && dampening !== 0) refuse('sgd.dampening needs a momentum');
   },
   update(gradients, context, { momentum, dampening, nesterov, weightDecay }) {
-    const { op, learningRate, count, parameter, state } = context;
+    const { op, learningRate, parameter, state } = context;
     const factor = op.Neg(learningRate);
-    const share = dampening && op.Where(op.Equal(count, 1), 1, op.Sub(op.scalar(1), dampening));
+    const shareFor =
+      dampening &&
+      perCount(context, (count) =>
+        op.Where(op.Equal(count, 1), 1, op.Sub(op.scalar(1), dampening)),
+      );
     return gradients.map((gradient) => {
       const raw = op.cast(gradient, 'float32');
       const weight = weightDecay && op.cast(parameter(gradient), 'float32');
@@ -40,7 +44,7 @@ export const sgd = defineOptimizer({
       let direction = g;
       if (momentum !== undefined) {
         const buffer = state('momentum0', { like: gradient, dtype: 'float32' });
-        const fresh = share ? op.Mul(g, share) : g;
+        const fresh = shareFor ? op.Mul(g, shareFor(gradient)) : g;
         const b = buffer.set(op.Add(op.Mul(buffer.value, momentum), fresh));
         direction = nesterov ? op.Add(g, op.Mul(b, momentum)) : b;
       }

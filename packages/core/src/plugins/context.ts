@@ -37,6 +37,7 @@ export function createContext(
         { where },
       );
     return {
+      owner: id,
       when: active === undefined ? when : op.And(active, when),
       place,
       parameters: concerned(gradients),
@@ -64,7 +65,7 @@ export function createContext(
     apply,
     wait: (when, gradients) => registry.waits.push(held(when, gradients)),
     drop: (when, gradients) => registry.drops.push(held(when, gradients)),
-    stop: (when, reason) => registry.stops.push({ ...held(when), owner: id, reason }),
+    stop: (when, reason) => registry.stops.push({ ...held(when), reason }),
     metric(key, value) {
       const name = `${id}.${key}`;
       if (elementCount(value.shape) !== 1)

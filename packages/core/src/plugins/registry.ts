@@ -28,6 +28,8 @@ export interface StateRecord {
 
 /** A plugin's request that others hold still, or that the step be undone. */
 export interface Hold {
+  /** The plugin's id. */
+  readonly owner: string;
   readonly when: Value;
   readonly place: number;
   /** The parameters that it concerns; undefined for all. */
@@ -36,8 +38,6 @@ export interface Hold {
 
 /** A plugin's request that training end. */
 export interface StopRequest extends Hold {
-  /** The plugin's id. */
-  readonly owner: string;
   readonly reason: string;
 }
 

@@ -1,6 +1,13 @@
 import { filled } from '../graph/constants.js';
 import type { Value } from '../graph/value.js';
-import { liveSetting, ownState, type StateRecord, type StepWriter } from '../plugins/registry.js';
+import {
+  type Hold,
+  liveSetting,
+  ownState,
+  type StateOwner,
+  type StateRecord,
+  type StepWriter,
+} from '../plugins/registry.js';
 import type { GroupUpdate, StepChains } from './chains.js';
 import { groupPrefix, optimizerPrefix } from './groups.js';
 import { names, type Part } from './program.js';
@@ -117,6 +124,7 @@ function runOptimizer(
       op,
       learningRate,
       count: current,
+      countOf: countsOf(writer, owner, current),
       parameter: (gradient) => builder.value(gradient.parameter ?? gradient.name),
       state: (key, state) => ownState(builder, registry, owner, key, state),
       setting: (key) => {
@@ -127,4 +135,37 @@ function runOptimizer(
     });
   });
   return updates.map((update, i) => ({ ...update, parameter: gradients[i]?.parameter }));
+}
+
+/** Updates made of a parameter: the optimizer's, less those that a plugin held it back from. */
+function countsOf(
+  { builder, registry }: StepWriter,
+  owner: StateOwner,
+  count: Value,
+): (gradient: Value) => Value {
+  const { op } = builder;
+  // What holds all of them holds their count, too.
+  const apart = registry.waits.filter(
+    ({ parameters }) =>
+      parameters && [...(owner.scope ?? [])].some((name) => !parameters.has(name)),
+  );
+  const known = new Map([['', count]]);
+  return ({ parameter = '' }) => {
+    const holds = apart.filter(({ parameters }) => parameters?.has(parameter));
+    const key = holds.map((hold) => `${hold.owner}.${placeAmongOwn(hold)}`).join('+');
+    const own = known.get(key) ?? lessHeld(holds, key);
+    known.set(key, own);
+    return own;
+  };
+
+  function placeAmongOwn(hold: Hold): number {
+    return apart.filter(({ owner: id }) => id === hold.owner).indexOf(hold);
+  }
+
+  function lessHeld(holds: readonly Hold[], key: string): Value {
+    const held = ownState(builder, registry, owner, `held/${key}`, { dtype: 'int32' });
+    const now = holds.map(({ when }) => when).reduce((some, when) => op.Or(some, when));
+    held.set(op.Add(held.value, op.cast(now, 'int32')));
+    return op.Sub(count, held.value);
+  }
 }

@@ -1,5 +1,6 @@
-import { sgd } from '@gradware/core';
-import { testPlugin, tryChain } from '@gradware/core/testing';
+import { readFileSync } from 'node:fs';
+import { adam, adamw, sgd } from '@gradware/core';
+import { expectNumbers, testPlugin, tryChain } from '@gradware/core/testing';
 import { expect, test } from 'vitest';
 import { freeze } from './freeze.js';
 
@@ -20,6 +21,36 @@ test('holds for ever without a step, and everything without a name', async () =>
   expect(steps.at(-1)?.state['parameter/b']).toEqual([8]);
   expect(steps.every(({ applied }) => !applied)).toBe(true);
 });
+
+// What PyTorch gives: ../golden/make_golden.py says how.
+const golden = JSON.parse(
+  readFileSync(new URL('../golden/freeze.golden.json', import.meta.url), 'utf8'),
+);
+const thawing = () => [
+  freeze({ include: 'first', until: 2 }),
+  freeze({ include: ['first', 'second'], until: 1 }),
+  freeze({ include: 'first', from: 2, until: 3 }),
+];
+
+test.each([
+  ['adam', adam()],
+  ['adamw', adamw({ weightDecay: 0.05 })],
+  ['sgd', sgd({ momentum: 0.9, dampening: 0.5 })],
+] as const)(
+  'thaws for %s as in PyTorch, where each weight counts its own updates',
+  async (name, optimizer) => {
+    const options = { weights: golden.weights, optimizer, learningRate: 0.1 };
+    const steps = await tryChain(thawing(), golden.steps, options);
+    expect(steps.length).toBe(6);
+    for (const [i, { state }] of steps.entries()) {
+      const own = Object.entries(state).filter(([key]) => key.startsWith('parameter/'));
+      expectNumbers(
+        Object.fromEntries(own.map(([key, value]) => [key.slice('parameter/'.length), value])),
+        golden[name][i],
+      );
+    }
+  },
+);
 
 test('takes frozen gradients out of the norms of later plugins', async () => {
   const seen: number[] = [];
