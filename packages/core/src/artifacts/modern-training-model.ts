@@ -1,4 +1,5 @@
 import type { Graph, Model, Node, ValueInfo } from '../onnx/ir.js';
+import { withEmptyStates } from './recurrent-inputs.js';
 import { accumulatorOps, bufferName, parseTrainingModel, resetName } from './training-model.js';
 
 const outSuffix = '_grad.accumulation.out';
@@ -8,10 +9,11 @@ const outSuffix = '_grad.accumulation.out';
  *  @param parameters the names in the checkpoint
  *  @throws GradwareError INVALID_MODEL for a model that trains nothing */
 export function modernTrainingModel(
-  model: Model,
+  given: Model,
   parameters: Iterable<string>,
   file?: string,
 ): Model {
+  const model = withEmptyStates(given);
   const parsed = parseTrainingModel(model, {
     parameters,
     ...(file === undefined ? {} : { file }),

@@ -187,19 +187,21 @@ export const trainingShapes = {
 function recurrent(context: ShapeContext, gates: 3 | 4): readonly TensorType[] {
   const { type, shape } = input(context, 0);
   const [steps = 0, batch = 0] = shape;
-  const hidden = int(context.attributes, 'hidden_size', input(context, 2).shape[2] ?? 0);
-  const all = { type, shape: [steps, 1, batch, hidden] };
-  const last = { type, shape: [1, batch, hidden] };
-  const stash = { type, shape: [steps, 1, batch, gates * hidden] };
+  const [directions = 1, , width = 0] = input(context, 2).shape;
+  const hidden = int(context.attributes, 'hidden_size', width);
+  const all = { type, shape: [steps, directions, batch, hidden] };
+  const last = { type, shape: [directions, batch, hidden] };
+  const stash = { type, shape: [steps, directions, batch, gates * hidden] };
   return gates === 4 ? [all, last, last, all, stash] : [all, last, stash];
 }
 
 /** Of X, W, R, the biases, and the initial states; of an LSTM's peepholes, too. */
 function recurrentGradients(context: ShapeContext, gates: 3 | 4): readonly TensorType[] {
   const [x, w, r] = [0, 1, 2].map((i) => like(i)(context)) as [TensorType, TensorType, TensorType];
-  const [batch, hidden] = [x.shape[1] ?? 0, r.shape[2] ?? 0];
+  const [batch = 0] = x.shape.slice(1);
+  const [directions = 1, , hidden = 0] = r.shape;
   const of = (...shape: readonly number[]): TensorType => ({ type: x.type, shape });
-  const state = of(1, batch, hidden);
-  const shared = [x, w, r, of(1, 2 * gates * hidden), state];
-  return gates === 4 ? [...shared, state, of(1, 3 * hidden)] : shared;
+  const state = of(directions, batch, hidden);
+  const shared = [x, w, r, of(directions, 2 * gates * hidden), state];
+  return gates === 4 ? [...shared, state, of(directions, 3 * hidden)] : shared;
 }

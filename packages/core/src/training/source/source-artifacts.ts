@@ -1,5 +1,6 @@
 import type { OptimizerDescription } from '../../artifacts/optimizer-model.js';
 import type { Checkpoint } from '../../artifacts/ort-checkpoint.js';
+import { withEmptyStates } from '../../artifacts/recurrent-inputs.js';
 import { parseTrainingModel } from '../../artifacts/training-model.js';
 import { GradwareError } from '../../errors.js';
 import { filled } from '../../graph/constants.js';
@@ -65,7 +66,7 @@ export function artifactSource(artifacts: Artifacts, oracle: ShapeOracle): Model
     evaluation?.graph.nodes.some(({ opType, domain }) => isTrainingOp(opType, domain)) === true;
   const isLowered = (provider: Provider) => isForeign || lowersEvaluation(provider);
   const held = new Map([...checkpoint.trainable, ...checkpoint.frozen]);
-  const upgraded = upgradeModel(artifacts.training);
+  const upgraded = upgradeModel(withEmptyStates(artifacts.training));
   const parsed = parseTrainingModel(upgraded, { file, parameters: held.keys() });
   requireKnownOps(parsed.graph.nodes, file);
   const parameters = matchParameters(parsed.parameterInputs, held, checkpoint.nominal, file);
