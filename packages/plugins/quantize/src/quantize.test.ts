@@ -94,6 +94,26 @@ test.each([0, 1, 2])('has a scale for each slice along axis %i', async (axis) =>
   expect(metrics['quantize.bytes']).toBe(12 + 4 * (dims[axis] as number));
 });
 
+test.each(roundings)('sends the very levels that it computes, %s', async (rounding) => {
+  // In the middle between two levels, as far as float32 goes.
+  const scale = Math.fround(0.7 / 32767);
+  const middles = Array.from({ length: 4000 }, (_, i) => Math.fround((8 * i + 0.5) * scale));
+  const weights = new Map([
+    ['a', float32([0.7, ...middles])],
+    ['b', float32([1])],
+  ]);
+  const whole = quantize({ bits: 16, rounding });
+  const { transform: _, ...sent } = whole;
+  const results = [];
+  for (const plugin of [whole, sent]) {
+    const bench = await createBench({ plugins: [plugin], weights });
+    results.push([...floats((await bench.step(weights)).gradients.get('a') as never)]);
+    await bench.release();
+  }
+  expect(results[0]?.length).toBe(4001);
+  expect(results[0]).toEqual(results[1]);
+});
+
 test('says whether it has error feedback, which a wrapper must not repeat', () => {
   expect(quantize({ errorFeedback: true }).hasFeedback).toBe(true);
   expect(quantize().hasFeedback).toBeUndefined();

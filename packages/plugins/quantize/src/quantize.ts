@@ -172,7 +172,9 @@ function scalesOf(
 function scaleOf(op: Op, largest: Value, largestCode: number): Scale {
   const scale = op.Div(largest, largestCode);
   const value = op.Where(op.Less(scale, smallestNormal), 1, scale);
-  return { value, inverse: op.Div(op.scalar(1), value) };
+  // Not 1 / value: where that has one user, ONNX Runtime divides by the value in its place, and what is sent would now and
+  // then be another level than what scales of several tensors give.
+  return { value, inverse: op.Neg(op.Div(op.scalar(-1), value)) };
 }
 
 /** max |g| of each channel, with the rank of g. */

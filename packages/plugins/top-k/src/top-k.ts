@@ -27,7 +27,7 @@ interface TopKOptions {
 /** Keeps the k elements of every tensor that are largest in absolute value; the others become zero.
  *  g ← g · [|g| among the k largest]   (Aji and Heafield 2017; Stich, Cordonnier and Jaggi 2018)
  *  Exact in tensors of up to `exactUpTo` elements. Larger ones are cut into k blocks, and each keeps its largest
- *  element: of ‖g‖² at least the share k/n stays, as theory asks of top-k. What is sent: the elements as float32,
+ *  element: of ‖g‖² at least one part in ⌈n/k⌉ stays, as theory asks of top-k. What is sent: the elements as float32,
  *  and their places within the blocks, bit-packed. */
 export const topK = definePlugin({
   name: 'top-k',
