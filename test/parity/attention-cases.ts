@@ -32,8 +32,9 @@ function fused(
       const type = x.find((value) => value?.type.startsWith('float'))?.type ?? 'float32';
       const types = shapes.map((shape) => ({ type, shape }));
       // Statistics between the first and the last output have no gradient of their own.
+      const all = domain === '' || op === 'GroupQueryAttention';
       const outputs = shapes.map((_, i) =>
-        i === 0 || i === shapes.length - 1 || domain === '' ? `${op}/${i}` : '',
+        all || i === 0 || i === shapes.length - 1 ? `${op}/${i}` : '',
       );
       const made = emit(op, x, toAttributes(attributes), { types, domain, outputs });
       const used = made.filter((_, i) => outputs[i] !== '');
@@ -85,6 +86,27 @@ export const fusedOps: readonly GradientCase[] = [
     [q],
     { num_heads: heads },
   ),
+  ...[{}, { unidirectional: 1 }].map((attributes) =>
+    fused(
+      'Attention',
+      [[batch, steps, 5], [5, 3 * width], bias, null, [2, batch, heads, 2, size]],
+      [q, [2, batch, heads, 2 + steps, size]],
+      { num_heads: heads, ...attributes },
+    ),
+  ),
+  fused(
+    'Attention',
+    [
+      ...[[batch, 1, 5], [5, 3 * width], bias],
+      int32([0, 1, 1, 1, 1, 0, 1, 1], [batch, 4]),
+      [2, batch, heads, 3, size],
+    ],
+    [
+      [batch, 1, width],
+      [2, batch, heads, 4, size],
+    ],
+    { num_heads: heads, unidirectional: 1 },
+  ),
   ...[[[width]], [[width], [width]], [null, [width]], []].flatMap((more) => [
     fused('SkipLayerNormalization', [q, q, [width], ...more], [q, q, q, q], { epsilon: 1e-5 }),
     fused('SkipLayerNormalization', [q, [1, steps, width], [width], ...more], [q], {}),
@@ -128,6 +150,25 @@ const grouped = (
     [queries, [batch, groups, room, headSize], [batch, groups, room, headSize]],
     { num_heads: 2 * groups, kv_num_heads: groups, ...attributes },
   );
+/** The same for what is new behind a past: `total` keys in all, which for the kernel is one step, or one sequence. */
+const behind = (
+  [rows, room, fresh]: readonly [number, number, number],
+  total: number,
+  attributes: Attributes = {},
+  more: Inputs = [],
+  lengths: readonly number[] = Array(rows).fill(total - 1),
+) => {
+  const kept = [rows, groups, room, headSize];
+  const present = [rows, groups, Math.max(room, total), headSize];
+  const own = [rows, fresh, groups * headSize];
+  const y = [rows, fresh, 2 * groups * headSize];
+  return fused(
+    'GroupQueryAttention',
+    [y, own, own, kept, kept, int32(lengths), int32([total], []), ...more],
+    [y, present, present],
+    { num_heads: 2 * groups, kv_num_heads: groups, ...attributes },
+  );
+};
 const apart = [queries, shared, shared];
 const angles: Inputs = [
   [room + 1, headSize / 2],
@@ -152,6 +193,12 @@ export const groupedAttention: readonly GradientCase[] = [
     ...angles,
     fixed('int64', [0, 1, 2, 3, 1, 2, 3, 4], [batch, room]),
   ]),
+  behind([1, 2, 3], 5),
+  behind([2, 3, 1], 4),
+  behind([1, 2, 3], 5, { do_rotary: 1, local_window_size: 2 }, angles),
+  behind([2, 4, 1], 5, { do_rotary: 1, softcap: 2 }, angles, [4, 1]),
+  behind([1, 7, 2], 5, { smooth_softmax: 1 }),
+  behind([2, 3, 1], 4, {}, [null, null, null, [2, 1, 1, 4]]),
 ];
 
 const words = fixed('int32', [0, 3, 1, 2, 2, 4], [batch, steps]);

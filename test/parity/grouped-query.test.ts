@@ -113,10 +113,14 @@ test('a decoder exported for generation trains on whole sequences', async () => 
   expect(Number(Object.values(evaluated)[0]?.data[0])).toBeCloseTo(meanSquare, 4);
   await plain.release();
 
-  await expect(session.step({ ...feeds(2), target })).rejects.toMatchObject({
+  const behind = await session.steps(Array(5).fill({ ...feeds(2), target }));
+  expect(behind.losses.at(-1)).toBeLessThan(behind.losses[0] as number);
+
+  const mask = new Tensor('int64', new BigInt64Array(batch * 12).fill(1n), [batch, 12]);
+  await expect(session.step({ ...feeds(2), mask, target })).rejects.toMatchObject({
     code: 'INVALID_MODEL',
-    problem: expect.stringContaining('keys and values of the past'),
-    remedy: expect.stringContaining('past_key_values with 0 steps'),
+    problem: expect.stringContaining('2 steps of the past, 4 new ones, and 12 in all'),
+    remedy: expect.stringContaining('total_sequence_length'),
   });
   await session.release();
 });

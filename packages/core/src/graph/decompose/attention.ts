@@ -3,8 +3,8 @@ import type { Op } from '../builder.js';
 import { tensorOf } from '../constants.js';
 import { float, int, type Value } from '../value.js';
 import { type DecompositionContext, decompositions } from './decomposition.js';
-import { groupQuery } from './group-query.js';
 import { attend, biasOf, joinHeads, never, scaleOf, splitHeads } from './heads.js';
+import { stacked } from './stack.js';
 
 /** Keys that count for each entry of a batch: [batch] numbers, as what is added to the scores. */
 function lengthBias(op: Op, lengths: Value, like: Value, keys: number, filter: number): Value {
@@ -116,10 +116,10 @@ function multiHead(context: DecompositionContext): readonly (Value | undefined)[
 /** com.microsoft Attention: one matrix makes queries, keys and values. */
 function projected(context: DecompositionContext): readonly (Value | undefined)[] {
   const { op, x, attributes, has, wants, node } = context;
-  if (has(4) || wants(1))
-    throw new GradwareError('NO_GRADIENT', 'Attention with a cache has no gradient', {
+  if (int(attributes, 'past_present_share_buffer', 0) === 1)
+    throw new GradwareError('NO_GRADIENT', 'Attention in a shared buffer has no gradient', {
       where: `node ${node.name}`,
-      remedy: 'Export the model for training, without past and present.',
+      remedy: 'Export the model without past_present_share_buffer.',
     });
   const heads = int(attributes, 'num_heads', 1);
   const sizes = attributes.qkv_hidden_sizes;
@@ -127,9 +127,16 @@ function projected(context: DecompositionContext): readonly (Value | undefined)[
   const parts = sizes?.type === 'ints' ? sizes.value : [width, width, width];
   const product = op.MatMul(x[0], x[1]);
   const all = has(2) ? op.Add(product, x[2]) : product;
-  const [q, k, v] = op
+  const [q, ...added] = op
     .Split(all, op.ints(parts), { axis: 2 })
     .map((part) => splitHeads(op, part, heads)) as [Value, Value, Value];
+  // Keys and values of the past, one behind the other.
+  const past = has(4) ? (x[4].shape[3] ?? 0) : 0;
+  const [k, v] = added.map((value, i) =>
+    has(4)
+      ? op.Concat(op.Gather(x[4], op.scalar(i, 'int64'), { axis: 0 }), value, { axis: 2 })
+      : value,
+  ) as [Value, Value];
   const { y } = attend(op, {
     q,
     k,
@@ -140,14 +147,13 @@ function projected(context: DecompositionContext): readonly (Value | undefined)[
       ...(has(3) ? [paddingBias(context, x[3], q, k.shape[2] ?? 0)] : []),
       ...(has(5) ? [x[5]] : []),
     ],
-    causalOffset: int(attributes, 'unidirectional', 0) === 0 ? undefined : 0,
+    causalOffset: int(attributes, 'unidirectional', 0) === 0 ? undefined : past,
   });
-  return [joinHeads(op, y)];
+  return [joinHeads(op, y), wants(1) ? stacked(op, [k, v]) : undefined];
 }
 
 export const attentions = decompositions({
   Attention: attention,
   'com.microsoft.Attention': projected,
-  'com.microsoft.GroupQueryAttention': groupQuery,
   'com.microsoft.MultiHeadAttention': multiHead,
 });

@@ -39,10 +39,18 @@ const rareOps = [
 ] as const;
 
 type RareOp = (typeof rareOps)[number];
-export type RareForms = Readonly<Record<RareOp, (context: FormContext) => readonly Value[]>>;
 
-const isRare = ({ opType, domain }: Pick<Node, 'opType' | 'domain'>): boolean =>
-  domain === '' && rareOps.some((name) => name === opType);
+const grouped = 'com.microsoft.GroupQueryAttention';
+
+export type RareForms = Readonly<
+  Record<RareOp, (context: FormContext) => readonly Value[]> & Record<typeof grouped, Decomposition>
+>;
+
+const keyOf = ({ opType, domain }: Pick<Node, 'opType' | 'domain'>) =>
+  domain === '' ? opType : `${domain}.${opType}`;
+
+const isRare = (node: Pick<Node, 'opType' | 'domain'>): boolean =>
+  [...rareOps, grouped].some((name) => name === keyOf(node));
 
 let rareForms: RareForms | undefined;
 
@@ -66,12 +74,12 @@ const rareForm: Decomposition = (context) => {
     throw new GradwareError('UNSUPPORTED', `The form of ${opType} is not loaded`, {
       where: `node ${name}`,
     });
-  return rareForms[opType as RareOp](context);
+  return rareForms[keyOf(context.node) as RareOp](context);
 };
 
 export function decompositionOf(node: Pick<Node, 'opType' | 'domain'>): Decomposition | undefined {
   if (isRare(node)) return rareForm;
-  const key = node.domain === '' ? node.opType : `${node.domain}.${node.opType}`;
+  const key = keyOf(node);
   return Object.hasOwn(table, key) ? table[key] : undefined;
 }
 

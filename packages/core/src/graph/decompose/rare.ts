@@ -1,6 +1,7 @@
 import { compression } from './compression.js';
 import { deformable } from './deformable.js';
 import { determinants } from './determinant.js';
+import { groupQueries } from './group-query.js';
 import type { RareForms } from './index.js';
 import { patches } from './patches.js';
 import { regionPools } from './region-pool.js';
@@ -12,6 +13,7 @@ export const rareForms: RareForms = {
   ...compression,
   ...deformable,
   ...determinants,
+  ...groupQueries,
   ...patches,
   ...regionPools,
   ...regions,
