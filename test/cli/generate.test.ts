@@ -1,9 +1,10 @@
-import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { encodeModel } from '../../packages/core/src/onnx/model.js';
 import { modelWriter } from '../support/forward-models.js';
-import { digits, gradware, temporaryFolder } from './gradware.js';
+import { digits, gradware, main, temporaryFolder } from './gradware.js';
 
 const folder = temporaryFolder();
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -45,6 +46,43 @@ test('what cannot be is refused, and nothing is written', async () => {
   expect(await refuse('--output', 'logit')).toMatch(/Did you mean logits/);
   expect(await refuse('--dim', 'batches=4')).toMatch(/There are batch/);
   expect(await refuse('--train', 'conv9.*')).toMatch(/conv9/);
+});
+
+test('artifacts are written all together or not at all', async () => {
+  const out = join(folder, 'occupied');
+  mkdirSync(join(out, 'optimizer_model.onnx'), { recursive: true });
+  const { code, stderr } = await gradware('generate', cnn, '--out', out);
+  expect(code).toBe(1);
+  expect(stderr).toContain(`${join(out, 'optimizer_model.onnx')} is a folder`);
+  expect(readdirSync(out)).toEqual(['optimizer_model.onnx']);
+});
+
+// A file size that the system allows stands for a full disk.
+test.skipIf(process.platform !== 'linux')('a full disk leaves nothing behind', () => {
+  const out = join(folder, 'full');
+  const limited = spawnSync(
+    'bash',
+    ['-c', 'ulimit -f 60; trap "" XFSZ; exec "$@"', 'bash', process.execPath, main].concat(
+      ...['generate', cnn, '--out', out],
+    ),
+    { encoding: 'utf8' },
+  );
+  expect(limited.stderr).toContain(`${join(out, 'checkpoint')} cannot be used: EFBIG`);
+  expect(limited.stderr).not.toContain('.tmp');
+  expect(limited.status).toBe(1);
+  expect(existsSync(out)).toBe(false);
+});
+
+test.skipIf(!existsSync('/dev/full'))('an output that cannot be written is an error', () => {
+  const told = spawnSync(
+    'bash',
+    ['-c', '"$@" > /dev/full', 'bash', process.execPath, main, 'inspect', cnn],
+    {
+      encoding: 'utf8',
+    },
+  );
+  expect(told.stderr).toMatch(/^error: The output cannot be written: ENOSPC[^\n]*\n$/);
+  expect(told.status).toBe(1);
 });
 
 test('a loss may be an ONNX file', async () => {

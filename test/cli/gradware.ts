@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const main = fileURLToPath(new URL('../../packages/cli/dist/main.js', import.meta.url));
+/** The built command line. */
+export const main = fileURLToPath(new URL('../../packages/cli/dist/main.js', import.meta.url));
 export const digits = fileURLToPath(new URL('../../models/digits/', import.meta.url));
 
 export interface Outcome {

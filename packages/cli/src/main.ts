@@ -16,11 +16,14 @@ function interrupt(): void {
 
 process.on('SIGINT', interrupt);
 process.on('SIGTERM', interrupt);
-// Whoever reads our output has had enough, as in `gradware inspect model.onnx | head`.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit(exitCodes.success);
+  // Whoever reads our output has had enough, as in `gradware inspect model.onnx | head`.
+  if (error.code === 'EPIPE') process.exit(exitCodes.success);
+  process.stderr.write(`error: The output cannot be written: ${error.message}\n`);
+  process.exit(exitCodes.failure);
 });
+// Nowhere is left to say so.
+process.stderr.on('error', () => process.exit(exitCodes.failure));
 
 const { version } = readManifest(dirname(dirname(fileURLToPath(import.meta.url))));
 process.exitCode = await run(

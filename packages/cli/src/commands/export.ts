@@ -12,7 +12,7 @@ import {
   findCheckpoint,
   findModel,
   findWeights,
-  writeOutput,
+  writeOutputs,
 } from '../training/output-folder.js';
 import { recordIn } from '../training/run-record.js';
 import { type Context, type ExitCode, exitCodes } from './context.js';
@@ -137,9 +137,7 @@ async function exportModel(
     format === 'artifacts'
       ? (await convertArtifacts(found.model, { checkpointState: checkpoint })).files
       : new Map([[basename(flags.out), await exported(found, format, checkpoint, flags)]]);
-  const written: { readonly path: string; readonly bytes: number }[] = [];
-  for (const [name, bytes] of files)
-    written.push({ path: await writeOutput(folder, name, bytes), bytes: bytes.byteLength });
+  const written = await writeOutputs(folder, files);
   if (flags.json) terminal.write(jsonLine({ event: 'export', format, files: written }));
   else
     for (const { path, bytes } of written)

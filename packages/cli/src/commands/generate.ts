@@ -7,7 +7,7 @@ import { inFlags } from '../output/flags.js';
 import { style } from '../output/terminal.js';
 import { formatCount } from '../progress/format.js';
 import { jsonLine } from '../progress/json.js';
-import { checkOutput, writeOutput } from '../training/output-folder.js';
+import { checkOutput, writeOutputs } from '../training/output-folder.js';
 import { type Context, type ExitCode, exitCodes } from './context.js';
 
 interface GenerateFlags {
@@ -76,9 +76,7 @@ async function generate(
     dimensions: flags.dim,
     prefix: flags.prefix,
   });
-  const written: { readonly path: string; readonly bytes: number }[] = [];
-  for (const [name, bytes] of artifacts.files)
-    written.push({ path: await writeOutput(flags.out, name, bytes), bytes: bytes.byteLength });
+  const written = await writeOutputs(flags.out, artifacts.files);
   if (flags.json) {
     const { withoutOrtKernel, warnings } = artifacts;
     out.write(jsonLine({ event: 'artifacts', files: written, withoutOrtKernel, warnings }));

@@ -1,4 +1,5 @@
-import { access, constants, mkdir, readdir, stat } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { access, constants, mkdir, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { GradwareError } from '@gradware/core';
 import { nodeRuntime } from '@gradware/core/node';
@@ -68,6 +69,64 @@ export async function writeOutput(
   }
   await nodeRuntime.files.writeAtomic(path, bytes);
   return path;
+}
+
+interface WrittenFile {
+  readonly path: string;
+  readonly bytes: number;
+}
+
+/** Writes files that belong together: all of them, or none.
+ *  @throws GradwareError FILE */
+export async function writeOutputs(
+  folder: string,
+  files: ReadonlyMap<string, Uint8Array>,
+): Promise<readonly WrittenFile[]> {
+  const [first, second] = files;
+  if (first !== undefined && second === undefined) {
+    const [name, bytes] = first;
+    return [{ path: await writeOutput(folder, name, bytes), bytes: bytes.byteLength }];
+  }
+  const existed = await isFolder(folder);
+  const staging = join(folder, `.${randomUUID()}.tmp`);
+  const written: WrittenFile[] = [];
+  try {
+    for (const name of files.keys()) await checkReplaceable(join(folder, name));
+    for (const [name, bytes] of files) await writeOutput(staging, name, bytes);
+    for (const [name, { byteLength }] of files) {
+      const path = join(folder, name);
+      await rename(join(staging, name), path);
+      written.push({ path, bytes: byteLength });
+    }
+  } catch (error) {
+    await rm(staging, { recursive: true, force: true });
+    if (!existed) await rmdir(folder).catch(() => undefined);
+    throw withoutStaging(error, staging, folder);
+  }
+  await rm(staging, { recursive: true, force: true });
+  return written;
+}
+
+/** A rename would put a file in the place of a device or a pipe. */
+async function checkReplaceable(path: string): Promise<void> {
+  const existing = await stat(path).catch(() => undefined);
+  if (existing === undefined || existing.isFile()) return;
+  throw new GradwareError(
+    'FILE',
+    `${path} is ${existing.isDirectory() ? 'a folder' : 'no regular file'}`,
+    { remedy: 'Give another folder to write to, or remove it.' },
+  );
+}
+
+/** The place that was meant, not the one where files are put together. */
+function withoutStaging(error: unknown, staging: string, folder: string): unknown {
+  if (!(error instanceof GradwareError) || !error.problem.includes(staging)) return error;
+  const { code, problem, where, remedy } = error;
+  return new GradwareError(code, problem.replaceAll(staging, folder), {
+    ...(where !== undefined && { where: where.replaceAll(staging, folder) }),
+    ...(remedy !== undefined && { remedy }),
+    cause: error,
+  });
 }
 
 /** What is meant by a path to a model. */
