@@ -25,7 +25,8 @@ export function otherDelimiter(line: string, delimiter: string): string | undefi
   return signs.find((sign) => sign !== delimiter && line.includes(sign));
 }
 
-/** The text as UTF-8 without a byte order mark: spreadsheets also write UTF-16. */
+/** The text as UTF-8 without a byte order mark: spreadsheets also write UTF-16, and Windows-1252, in which what is no
+ *  UTF-8 is read, so that names that differ stay different. */
 export function asUtf8(bytes: Uint8Array): Uint8Array {
   const [first, second, third] = bytes;
   if (first === 0xef && second === 0xbb && third === 0xbf) return bytes.subarray(3);
@@ -34,9 +35,25 @@ export function asUtf8(bytes: Uint8Array): Uint8Array {
       ? 'utf-16le'
       : first === 0xfe && second === 0xff
         ? 'utf-16be'
-        : undefined;
+        : isUtf8(bytes)
+          ? undefined
+          : 'windows-1252';
   if (encoding === undefined) return bytes;
   return new TextEncoder().encode(new TextDecoder(encoding).decode(bytes));
+}
+
+const pieceLength = 2 ** 16;
+
+function isUtf8(bytes: Uint8Array): boolean {
+  const decoder = new TextDecoder('utf-8', { fatal: true });
+  try {
+    for (let at = 0; at < bytes.length; at += pieceLength)
+      decoder.decode(bytes.subarray(at, at + pieceLength), { stream: true });
+    decoder.decode();
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Whether a first line holds data: numbers with decimals or signs. Whole numbers may be names, and so may numbers that

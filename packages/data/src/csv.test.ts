@@ -108,12 +108,38 @@ test.each([
   expect(dataset.length).toBe(1);
 });
 
+test('names that are no UTF-8 are read as Windows-1252, and stay different', () => {
+  const bytes = Uint8Array.from('x,kind\n1,f\u00fcr\n2,f\u00f6r\n3,f\u00fcr', (sign) =>
+    sign.charCodeAt(0),
+  );
+  const { columns, classes } = decodeDataset(
+    { name: 'x.csv', bytes },
+    { classes: { kind: 'found' } },
+  );
+  expect(classes?.get('kind')).toEqual(['för', 'für']);
+  expect(columns.get('kind')?.data).toEqual(Float64Array.of(1, 0, 1));
+});
+
+test('a sign of UTF-8 that a piece cuts in two is none the less one', () => {
+  const text = `${'x'.repeat(2 ** 16 - 1)}ü,y\n1,2\n`;
+  expect([...read(text).columns.keys()][0]).toHaveLength(2 ** 16);
+});
+
 test('columns of text are left out, unless somebody wants them', () => {
   const text = 'id,x,note\nq1,1,good\nq2,2,7\n';
   const { columns, ignored } = read(text);
   expect([...columns.keys()]).toEqual(['x']);
   expect(ignored?.get('note')).toBe('text, such as "good" in line 2');
   expect(() => read(text, { columns: ['note'] })).toThrow(/"good" is not a number/);
+});
+
+test('a name that is missing is asked for as a name', () => {
+  expect(() =>
+    decodeDataset(
+      { name: 'x.csv', bytes: new TextEncoder().encode('x,kind\n1,pear\n2,\n') },
+      { classes: { kind: 'found' } },
+    ),
+  ).toThrow('Put a name there, or leave the line out');
 });
 
 test('names of classes become their places in the alphabet', () => {

@@ -4,7 +4,7 @@ import { CsvError, parse } from 'csv-parse/browser/esm/sync';
 import type { Budget } from './budget.js';
 import { type ClassNames, classNames } from './class-names.js';
 import { asUtf8, findDelimiter, isDataLine, otherDelimiter } from './csv-text.js';
-import type { Column } from './dataset.js';
+import { type Column, isOfText } from './dataset.js';
 import { list } from './suggestion.js';
 
 export interface CsvOptions {
@@ -74,7 +74,7 @@ export function decodeCsv(
       const given = Object.hasOwn(classes, name) ? classes[name] : undefined;
       const isNamed = given !== undefined && (given !== 'found' || isText(field));
       if (chosen === undefined && !isNamed && isText(field)) {
-        ignored.set(name, `text, such as "${field.slice(0, 40)}" in line ${line}`);
+        ignored.set(name, `${isOfText}, such as "${field.slice(0, 40)}" in line ${line}`);
         return [];
       }
       if (chosen?.includes(name) === false) return [];
@@ -108,7 +108,8 @@ export function decodeCsv(
       const value = own === undefined ? Number(field) : own.numberOf(field);
       if (field === '' || !Number.isFinite(value)) {
         const place = `${where}, line ${line}, column "${name}"`;
-        if (field === '') throw invalid('An empty field', place, gapRemedy);
+        if (field === '')
+          throw invalid('An empty field', place, own === undefined ? gapRemedy : noNameRemedy);
         if (own !== undefined) throw own.unknown(field, place);
         throw invalid(`"${field.slice(0, 40)}" is not a number`, place, remedyFor(field));
       }
@@ -192,6 +193,8 @@ function refuseData(fields: readonly string[], where: string): void {
 }
 
 const gapRemedy = 'Put a number there, or leave the line out: gaps are not filled.';
+
+const noNameRemedy = 'Put a name there, or leave the line out: gaps are not filled.';
 
 const quoteRemedy = 'A field in quotes ends with a quote; quotes within it are doubled.';
 

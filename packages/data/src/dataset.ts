@@ -9,6 +9,9 @@ export interface Column extends NdArray {
   readonly source?: string;
 }
 
+/** How the reason begins why a column of text is left out of a table. */
+export const isOfText = 'text';
+
 /** Columns of one length. */
 export interface Dataset {
   /** The number of examples. */

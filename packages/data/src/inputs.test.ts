@@ -308,3 +308,12 @@ test('for a table, the remedy names its columns and the other way round', () => 
     /Say which columns it is made of, as in x=a,b, or only what belongs elsewhere, as in y=c: then the rest is x\./,
   );
 });
+
+test('for a table whose labels are names, the remedy points at them', () => {
+  const ignored = new Map([['species', 'text, such as "red" in line 2']]);
+  const flowers = createDataset([...table.columns.values()], ignored);
+  const wanted = { ...input, name: 'x', shape: ['n', table.columns.size] };
+  expect(() => toInputs(flowers, [wanted, { ...target, name: 'y' }])).toThrow(
+    /The column "species" holds text: if these are the names of classes, say so \(option classes\)\./,
+  );
+});

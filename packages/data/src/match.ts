@@ -1,6 +1,6 @@
 import type { DataType, Dim } from '@gradware/core';
 import { GradwareError } from '@gradware/core';
-import { type Column, type Dataset, describe } from './dataset.js';
+import { type Column, type Dataset, describe, isOfText } from './dataset.js';
 import { sizeOf } from './elements.js';
 import { fitShape } from './reshape.js';
 import { expand, unmatched } from './select.js';
@@ -129,7 +129,7 @@ function undecided(
     `${problem}: expected ${describeInput(input)}, found ${describeAll(candidates)}`,
     {
       where: list(sources) || 'the data',
-      remedy: `${near}${isTable(free, input) ? tableRemedy(input.name, free, open) : columnRemedy(dataset, candidates, input)}`,
+      remedy: `${near}${isTable(free, input) ? tableRemedy(dataset, input.name, free, open) : columnRemedy(dataset, candidates, input)}`,
     },
   );
 }
@@ -155,7 +155,12 @@ function isTable(free: readonly Column[], input: WantedInput): boolean {
 }
 
 /** The remedy with the names of the data at hand. */
-function tableRemedy(name: string, free: readonly Column[], open: readonly Open[]): string {
+function tableRemedy(
+  { ignored = new Map() }: Dataset,
+  name: string,
+  free: readonly Column[],
+  open: readonly Open[],
+): string {
   const [first = '', second = ''] = free.map((column) => column.name);
   const last = free.at(-1)?.name ?? '';
   const other = open.find(({ input }) => input.name !== name)?.input.name;
@@ -163,7 +168,12 @@ function tableRemedy(name: string, free: readonly Column[], open: readonly Open[
     other === undefined
       ? ''
       : `, or only what belongs elsewhere, as in ${other}=${last}: then the rest is ${name}`;
-  return `Say which columns it is made of, as in ${name}=${first},${second}${rest}.`;
+  const [text] = [...ignored].find(([, reason]) => reason.startsWith(isOfText)) ?? [];
+  const label =
+    other === undefined || text === undefined
+      ? ''
+      : `The column "${text}" holds text: if these are the names of classes, say so (option classes). `;
+  return `${label}Say which columns it is made of, as in ${name}=${first},${second}${rest}.`;
 }
 
 /** "float32 [batch, 1, 8, 8]" */

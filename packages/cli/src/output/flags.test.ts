@@ -17,6 +17,11 @@ test.each([
     'Say which columns it is made of, as in --input x=a,b, or only what belongs elsewhere, as in --input y=c: then the rest is x.',
   ],
   ['Choose the columns: x=<columns>.', 'Choose the columns: --input x=<columns>.'],
+  [
+    'if these are the names of classes, say so (option classes).',
+    'if these are the names of classes, name it with --label.',
+  ],
+  ['Say which it is (option format): npz.', 'The ending of its name tells which it is: npz.'],
   ['The file frozen.npz', 'The file frozen.npz'],
 ])('%s', (given, wanted) => {
   expect(inFlags(given)).toBe(wanted);

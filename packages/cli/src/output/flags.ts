@@ -8,6 +8,8 @@ const flags: readonly (readonly [RegExp, string])[] = [
   [/\bcrossEntropy\(\{ axis: -1 \}\) or /g, ''],
   [/\bcross-entropy with ignoreIndex (-?\d+)/g, '--loss cross-entropy:ignore-index=$1'],
   [/(it is: |made of, as in |elsewhere, as in |Choose the columns: )(?=[^\s-])/g, '$1--input '],
+  [/Say which it is \(option format\)/g, 'The ending of its name tells which it is'],
+  [/say so \(option classes\)/g, 'name it with --label'],
   [/\(option columns\)/g, '(--input and --label)'],
   [/\(option delimiter\)/g, '(--delimiter)'],
   [/\(option classes\)/g, '(--label)'],

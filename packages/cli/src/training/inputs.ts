@@ -53,6 +53,11 @@ export async function readChecked(
   known?: Classes,
 ): Promise<{ readonly data: Dataset; readonly classes: Classes }> {
   const read = await readInputs(source, session, options, known);
+  if (read.data.length === 0)
+    throw new GradwareError('INVALID_DATA', 'The data holds no examples', {
+      where: source,
+      remedy: 'Give files with at least one example.',
+    });
   try {
     await session.checkData(toFeeds(read.data), { batchSize, signal });
   } catch (error) {
