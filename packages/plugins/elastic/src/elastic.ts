@@ -1,4 +1,4 @@
-import { definePlugin, type Kind, nonNegative, setting, type Value } from '@gradware/core';
+import { definePlugin, type Kind, nonNegative, setting } from '@gradware/core';
 
 const share: Kind<number> = {
   describe: 'a number from 0 to 1',
@@ -22,11 +22,12 @@ export const elastic = definePlugin({
   transform(gradients, { op, parameter }, { lambda, l1Ratio }) {
     const [ofSign, ofWeight] = [op.Mul(lambda, l1Ratio), op.Mul(lambda, op.Sub(1, l1Ratio))];
     return gradients.map((gradient) => {
-      const as = (value: Value) => op.cast(value, gradient.type);
-      const weight = parameter(gradient);
+      // In float32: float16 does not go as far as the slope.
+      const weight = op.cast(parameter(gradient), 'float32');
       // λ · ρ · sign(w) in two passes; Sign alone takes as long as five.
-      const signed = op.Clip(op.Mul(weight, steep), as(op.Neg(ofSign)), as(ofSign));
-      return op.Add(gradient, op.Add(signed, op.Mul(weight, as(ofWeight))));
+      const signed = op.Clip(op.Mul(weight, steep), op.Neg(ofSign), ofSign);
+      const penalty = op.Add(signed, op.Mul(weight, ofWeight));
+      return op.Add(gradient, op.cast(penalty, gradient.type));
     });
   },
 });

@@ -13,9 +13,9 @@ export const l1 = definePlugin({
   options: { lambda: setting(nonNegative, 1e-5, 'strength of the penalty') },
   transform: (gradients, { op, parameter }, { lambda }) =>
     gradients.map((gradient) => {
-      const limit = op.cast(lambda, gradient.type);
-      // λ · sign(w) in two passes; Sign alone takes as long as five.
-      const far = op.Mul(parameter(gradient), steep);
-      return op.Add(gradient, op.Clip(far, op.Neg(limit), limit));
+      // λ · sign(w) in two passes; Sign alone takes as long as five. In float32: float16 does not go so far.
+      const far = op.Mul(op.cast(parameter(gradient), 'float32'), steep);
+      const signed = op.Clip(far, op.Neg(lambda), lambda);
+      return op.Add(gradient, op.cast(signed, gradient.type));
     }),
 });

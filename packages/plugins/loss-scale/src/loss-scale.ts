@@ -34,9 +34,13 @@ export const lossScale = definePlugin({
     growthInterval: setting(integer(1), 2000, 'steps without overflow before it grows'),
   },
   seed: (dLoss, { op, state }, { initialScale }) =>
-    op.Mul(
-      dLoss,
-      op.cast(state('scale', { init: initialScale, survives: true }).value, dLoss.type),
+    // In float32: float16 ends before the first scale.
+    op.cast(
+      op.Mul(
+        op.cast(dLoss, 'float32'),
+        state('scale', { init: initialScale, survives: true }).value,
+      ),
+      dLoss.type,
     ),
   transform(gradients, { op, drop, metric, state }, options) {
     const { initialScale, growthFactor, backoffFactor, growthInterval } = options;
@@ -44,7 +48,7 @@ export const lossScale = definePlugin({
     const tracker = state('good-steps', { survives: true });
     const skipped = state('skipped', { survives: true });
     const unscaled = gradients.map((gradient) =>
-      op.Div(gradient, op.cast(scale.value, gradient.type)),
+      op.cast(op.Div(op.cast(gradient, 'float32'), scale.value), gradient.type),
     );
     const isSound = op.isFinite(op.globalNorm(unscaled));
     const good = op.Mul(op.Add(tracker.value, 1), op.cast(isSound, 'float32'));

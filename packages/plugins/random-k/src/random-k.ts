@@ -46,8 +46,8 @@ export const randomK = definePlugin({
     const flat = op.reshape(gradient, [elementCount(gradient.shape)]);
     const values = op.Gather(flat, placesOf(gradient, context, options));
     // What is left out may be NaN: 0, or NaN for all that is sent.
-    const total = op.sum(gradient);
-    return { values: op.Add(values, op.Sub(total, total)) };
+    const total = op.sum(op.cast(gradient, 'float32'));
+    return { values: op.Add(values, op.cast(op.Sub(total, total), values.type)) };
   },
   decode({ values }, context, options, like) {
     const { op } = context;

@@ -21,8 +21,9 @@ export function search(op: Op, gradient: Value, layout: Layout): Found {
   const blocks = inBlocks(op, gradient, layout);
   const found = isShort(layout) ? searchShort(op, blocks) : searchLong(op, blocks, layout);
   // A search for the largest does not see NaN, a sum does: 0, or NaN for all that is sent.
-  const total = op.sum(gradient);
-  return { ...found, values: op.Add(found.values, op.Sub(total, total)) };
+  const total = op.sum(op.cast(gradient, 'float32'));
+  const none = op.cast(op.Sub(total, total), gradient.type);
+  return { ...found, values: op.Add(found.values, none) };
 }
 
 function inBlocks(op: Op, gradient: Value, { outer, length, inner }: Layout): Value {
@@ -73,13 +74,15 @@ export function spread(op: Op, found: Found, layout: Layout, like: Value): Value
 
 function compared(op: Op, { values, places, mask }: Found, length: number): Value {
   const numbers = column(op, length, (place) => place);
-  return op.Mul(mask ?? op.cast(op.Equal(places, numbers), 'float32'), values);
+  const isKept = mask ?? op.cast(op.Equal(places, numbers), 'float32');
+  return op.Mul(op.cast(isKept, values.type), values);
 }
 
 /** Into zeros made at this step: those of a constant would be copied first. */
 function scattered(op: Op, { values, places }: Found, { outer, length, inner }: Layout): Value {
-  const total = op.sum(values);
-  const zeros = op.Expand(op.Sub(total, total), op.ints([outer, length, inner]));
+  const total = op.sum(op.cast(values, 'float32'));
+  const none = op.cast(op.Sub(total, total), values.type);
+  const zeros = op.Expand(none, op.ints([outer, length, inner]));
   const indices = places.type === 'float32' ? op.cast(places, 'int32') : places;
   return op.ScatterElements(zeros, indices, values, { axis: 1 });
 }
