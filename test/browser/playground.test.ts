@@ -5,6 +5,7 @@ import { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 
+import { perceptron } from '../support/perceptron.js';
 import { launch, noChromium } from './support/chromium.js';
 import {
   drawStroke,
@@ -309,6 +310,51 @@ describe.skipIf(noChromium !== undefined)(
           .first()
           .waitFor({ timeout: 20_000 });
       }
+    });
+
+    test('what is refused leaves list, run and its save as they were', async () => {
+      await openPlayground(page, isolated.url);
+      const input = page.locator('input[type=file]');
+      const give = (name: string, buffer: Buffer) =>
+        input.setInputFiles({ name, mimeType: 'application/octet-stream', buffer });
+      const shown = (label: string) =>
+        page.locator(`label:has(span:text-is("${label}")) option:checked`).textContent();
+      await input.setInputFiles(fileURLToPath(new URL('mlp.onnx', digits)));
+      await page.locator('.hint', { hasText: '9,610 weights' }).waitFor();
+      await page.getByRole('textbox', { name: 'Epochs' }).fill('500');
+      await page.getByRole('textbox', { name: 'Epochs' }).press('Enter');
+      await train();
+      await waitForAccuracy(page, 50);
+      await give('broken.onnx', Buffer.from('no protobuf at all'));
+      await hasNotice(/Not applied.*not an ONNX model/);
+      expect(await shown('Model')).toBe('mlp.onnx');
+      expect(await page.locator('option', { hasText: 'broken.onnx' }).count()).toBe(0);
+      // It goes on training, with what it trained before.
+      const step = await figure(page, 'step');
+      await expect.poll(() => figure(page, 'step'), { timeout: 20_000 }).toBeGreaterThan(step);
+      await pause(page);
+      await page.getByRole('button', { name: 'Save now' }).click();
+      await hasNotice(/Saved in this browser/);
+      await openPlayground(page, isolated.url);
+      await hasNotice(/Resumed at step/);
+      expect(await shown('Model')).toBe('mlp.onnx');
+
+      // Data that comes before its model waits for it.
+      const rows = (scale: number) =>
+        Array.from({ length: 60 }, (_, i) => `${scale * (i % 3)},${i % 3 === 1 ? 1 : 0},${i % 3}`);
+      const table = (scale: number) => Buffer.from(['a,b,label', ...rows(scale)].join('\n'));
+      await give('three.csv', table(1));
+      await hasNotice(/Not applied/);
+      await page.locator('.hint', { hasText: 'still that of mlp.onnx on UCI digits' }).waitFor();
+      expect(await shown('Data')).toBe('three.csv');
+      await give('small.onnx', Buffer.from(perceptron([2, 3])));
+      await page.locator('.hint', { hasText: '9 weights, 48 examples' }).waitFor();
+      expect(await page.locator('.refused, .hint.warning').count()).toBe(0);
+      // Other data of one's own, under the same entry of the list.
+      const other = Buffer.from(`${table(2)}\n0,0,0\n0,0,0\n0,0,0\n0,0,0\n0,0,0`);
+      await give('more.csv', other);
+      await page.locator('.hint', { hasText: '9 weights, 52 examples' }).waitFor();
+      expect(await shown('Data')).toBe('more.csv');
     });
 
     test('fits a phone', async () => {

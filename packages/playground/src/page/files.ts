@@ -1,6 +1,6 @@
 import type { NamedFile } from '../shared/protocol.js';
 import { say } from './notices.js';
-import { apply, attempt, config, ownData, ownModel, refused, worker } from './store.js';
+import { apply, attempt, config, notApplied, ownData, ownModel, refused, worker } from './store.js';
 
 /** Files beyond this are not even read. */
 const mostBytes = 2 ** 30;
@@ -36,7 +36,7 @@ export async function takeFiles(given: Iterable<File>): Promise<void> {
     );
     // What stands beside the chain is out of sight where files are chosen, on a phone above all.
     const problem = refused.value;
-    if (problem !== undefined) say('error', `Not applied. ${problem.message}`, problem.remedy);
+    if (problem !== undefined) say('error', `${notApplied} ${problem.message}`, problem.remedy);
   });
 }
 

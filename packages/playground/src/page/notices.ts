@@ -22,6 +22,11 @@ export function say(tone: Notice['tone'], text: string, remedy?: string): void {
   if (tone !== 'error') setTimeout(() => close(id), lasts);
 }
 
+/** Takes back what is over. */
+export function retract(start: string): void {
+  notices.value = notices.value.filter(({ text }) => !text.startsWith(start));
+}
+
 export function close(id: number): void {
   notices.value = notices.value.filter((notice) => notice.id !== id);
 }

@@ -1,19 +1,26 @@
 import { computed, effect, signal } from '@preact/signals';
 import type { Catalogue, OptionValue, PartChoice, PluginChoice } from '../shared/catalogue.js';
-import type {
-  Environment,
-  EpochPoint,
-  Histogram,
-  History,
-  OpenedRun,
-  Problem,
-  RunConfig,
-  StorageReport,
-  WorkerEvent,
+import {
+  type Environment,
+  type EpochPoint,
+  type Histogram,
+  type History,
+  misfit,
+  type OpenedRun,
+  type Problem,
+  type RunConfig,
+  type StorageReport,
+  type WorkerEvent,
 } from '../shared/protocol.js';
 import { connect, problemFrom } from './client.js';
 import { createCurves } from './curves.js';
-import { say } from './notices.js';
+import { retract, say } from './notices.js';
+
+/** What is chosen from lists, where one entry may be refused. */
+type Chosen = Pick<RunConfig, 'model' | 'data' | 'provider'> & {
+  readonly ownModel: string | undefined;
+  readonly ownData: string | undefined;
+};
 
 const firstConfig: RunConfig = {
   model: 'cnn',
@@ -38,6 +45,8 @@ export const storage = signal<StorageReport>({ refused: undefined, saved: false 
 export const config = signal<RunConfig>(firstConfig);
 /** What the worker has opened for it. */
 export const opened = signal<OpenedRun | undefined>(undefined);
+/** What that was made from. */
+const applied = signal<Chosen | undefined>(undefined);
 /** Why the worker could not open what the controls say. */
 export const refused = signal<Problem | undefined>(undefined);
 const busy = signal(true);
@@ -93,6 +102,7 @@ function onEvent(event: WorkerEvent): void {
       showOpened(event.opened);
       showHistory(event.history);
       config.value = { ...config.value, provider: event.opened.provider };
+      applied.value = chosenBy(config.value);
       return;
     case 'notice':
       say(event.tone, event.text);
@@ -108,6 +118,33 @@ function showHistory(history: History): void {
   curves.load(history);
   lastEpoch.value = history.epochs.at(-1);
   drawn.value++;
+}
+
+function chosenBy({ model, data, provider }: RunConfig): Chosen {
+  return { model, data, provider, ownModel: ownModel.value, ownData: ownData.value };
+}
+
+/** Whether the run that is open is of the model and the data that the lists show. */
+export const showsRun = computed(() => {
+  const [run, now] = [applied.value, chosenBy(config.value)];
+  return (
+    run === undefined ||
+    (run.model === now.model &&
+      run.data === now.data &&
+      run.ownModel === now.ownModel &&
+      run.ownData === now.ownData)
+  );
+});
+
+/** Lists show what is there again. @returns whether they showed something else */
+function unchoose(): boolean {
+  const run = applied.value;
+  if (run === undefined || (showsRun.value && run.provider === config.value.provider)) return false;
+  const { model, data, provider } = run;
+  config.value = { ...config.value, model, data, provider };
+  ownModel.value = run.ownModel;
+  ownData.value = run.ownData;
+  return true;
 }
 
 function showOpened(run: OpenedRun): void {
@@ -137,11 +174,15 @@ function clear(): void {
   finished.value = false;
 }
 
+/** What a refusal begins with. */
+export const notApplied = 'Not applied.';
+
 let wanted = 0;
 
 /** Makes the run be as the controls say. Of several changes in a row only the last is waited for. */
 export async function apply(next: RunConfig, fresh = false): Promise<void> {
   const old = config.value;
+  const choice = chosenBy(next);
   config.value = next;
   const turn = ++wanted;
   busy.value = true;
@@ -150,12 +191,22 @@ export async function apply(next: RunConfig, fresh = false): Promise<void> {
     const run = await worker.configure(next, starts);
     if (starts) clear();
     showOpened(run);
-    if (turn === wanted) refused.value = undefined;
+    applied.value = choice;
+    if (turn !== wanted) return;
+    refused.value = undefined;
+    retract(notApplied);
   } catch (error) {
-    if (turn === wanted) refused.value = problemFrom(error);
+    if (turn === wanted) refuse(problemFrom(error));
   } finally {
     if (turn === wanted) busy.value = false;
   }
+}
+
+/** What is chosen from a list goes back to what it was; but data may be waiting for the model that it fits. */
+function refuse(problem: Problem): void {
+  if (problem.code !== misfit && unchoose())
+    say('error', `${notApplied} ${problem.message}`, problem.remedy);
+  else refused.value = problem;
 }
 
 export const change = (part: Partial<RunConfig>) => apply({ ...config.value, ...part });
@@ -197,6 +248,7 @@ async function resume(): Promise<boolean> {
   config.value = saved.config;
   if (saved.config.model === 'own') ownModel.value = saved.opened.modelName;
   if (saved.config.data === 'own') ownData.value = saved.opened.dataName;
+  applied.value = chosenBy(config.value);
   showOpened(saved.opened);
   showHistory(saved.history);
   savedAt.value = saved.savedAt;

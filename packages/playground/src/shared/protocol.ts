@@ -109,6 +109,9 @@ export interface Problem {
   readonly remedy: string | undefined;
 }
 
+/** The code of data that does not fit the model. */
+export const misfit = 'INVALID_DATA';
+
 /** What the page asks of the worker. */
 export interface Requests {
   start(): Promise<{ catalogue: Catalogue; environment: Environment; storage: StorageReport }>;

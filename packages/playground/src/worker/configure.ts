@@ -1,4 +1,4 @@
-import type { OpenedRun, RunConfig } from '../shared/protocol.js';
+import { misfit, type OpenedRun, type RunConfig } from '../shared/protocol.js';
 import { withoutTensors } from './checkpoint-tensors.js';
 import {
   beginning,
@@ -12,6 +12,7 @@ import {
 import { emptyHistory } from './history.js';
 import type { Run } from './open-run.js';
 import { readSetting } from './parts.js';
+import { problemOf } from './problem.js';
 import { liveValues, staleState, structureOf } from './structure.js';
 import type { Training } from './training.js';
 
@@ -26,7 +27,7 @@ export async function configure(
   fresh: boolean,
 ): Promise<OpenedRun> {
   const old = desk.run;
-  const sameStructure = old !== undefined && structureOf(old.config) === structureOf(config);
+  const sameStructure = old !== undefined && !isOther(desk, old, config);
   const restarts =
     old?.config.batchSize !== config.batchSize || old.config.epochs !== config.epochs;
   if (old !== undefined && !fresh && sameStructure && !restarts) {
@@ -36,16 +37,29 @@ export async function configure(
   const wasRunning = await training.stop();
   try {
     await change(desk, config, fresh);
-  } finally {
-    if (wasRunning && !fresh) training.start();
+  } catch (error) {
+    // Data that does not fit may be waiting for its model.
+    if (old !== undefined && problemOf(error).code !== misfit) desk.own = old.own;
+    if (wasRunning) training.start();
+    throw error;
   }
+  if (wasRunning && !fresh) training.start();
   return describeRun(desk, demandRun(desk));
+}
+
+/** Whether it takes another session, or other data. */
+function isOther({ own }: Desk, old: Run, config: RunConfig): boolean {
+  return (
+    structureOf(old.config) !== structureOf(config) ||
+    (config.model === 'own' && own.model !== old.own.model) ||
+    (config.data === 'own' && own.data !== old.own.data)
+  );
 }
 
 async function change(desk: Desk, config: RunConfig, fresh: boolean): Promise<void> {
   const { run: old } = desk;
   const goesOn = old !== undefined && !fresh && old.config.model === config.model;
-  if (goesOn && structureOf(old.config) === structureOf(config)) desk.run = applyLive(old, config);
+  if (goesOn && !isOther(desk, old, config)) desk.run = applyLive(old, config);
   else if (goesOn) desk.run = await reopen(desk, config, old);
   else {
     desk.run = await openFor(desk, config);
@@ -56,7 +70,9 @@ async function change(desk: Desk, config: RunConfig, fresh: boolean): Promise<vo
   }
   // Batches are counted in another size, or drawn from other data.
   const sameBatches =
-    old?.config.batchSize === config.batchSize && old?.config.data === config.data;
+    old?.config.batchSize === config.batchSize &&
+    old.config.data === config.data &&
+    old.own.data === desk.run.own.data;
   const position = sameBatches ? desk.position : { epoch: desk.position.epoch, batch: 0 };
   reach(desk, desk.run.session.stepCount, position);
 }

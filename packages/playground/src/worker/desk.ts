@@ -1,21 +1,10 @@
 import { GradwareError, type Position } from '@gradware/core';
-import type {
-  Environment,
-  NamedFile,
-  OpenedRun,
-  RunConfig,
-  WorkerEvent,
-} from '../shared/protocol.js';
+import type { Environment, OpenedRun, RunConfig, WorkerEvent } from '../shared/protocol.js';
 import { createRecorder, type Recorder } from './history.js';
 import { openRun, type Run } from './open-run.js';
-import { builtInData, builtInModel, ownData, ownModel } from './sources.js';
+import { builtInData, builtInModel, type OwnFiles, ownData, ownModel } from './sources.js';
 import type { Storage } from './storage.js';
 import { createTrail, type Trail } from './trail.js';
-
-export interface OwnFiles {
-  readonly model: readonly NamedFile[];
-  readonly data: readonly NamedFile[];
-}
 
 /** What the worker has before it: the run that is open, how far it is, and what is around it. */
 export interface Desk {
@@ -57,7 +46,7 @@ export async function openFor({ own, environment }: Desk, config: RunConfig): Pr
   const model = config.model === 'own' ? ownModel(own.model) : await builtInModel(config.model);
   const data = config.data === 'own' ? ownData(own.data) : await builtInData();
   const gpu = environment?.gpu ?? { usable: false, reason: 'it was not looked for' };
-  return openRun(config, model, data, gpu);
+  return openRun(config, own, model, data, gpu);
 }
 
 /** Training has come to here. */

@@ -24,11 +24,11 @@ export function createKeeper(desk: Desk): Keeper {
   let complained = false;
 
   async function save(): Promise<number> {
-    const { storage, own, position, recorder } = desk;
+    const { storage, position, recorder } = desk;
     const run = demandRun(desk);
     if (typeof storage === 'string')
       throw new GradwareError('FILE', storage, { remedy: 'Download the checkpoint instead.' });
-    const { config, opened } = run;
+    const { config, opened, own } = run;
     const files = (use: boolean, list: readonly NamedFile[]) => (use ? list : []);
     const modelFiles = files(config.model === 'own', own.model);
     const dataFiles = files(config.data === 'own', own.data);

@@ -4,11 +4,13 @@ import type { WantedInput } from '@gradware/data';
 import type { GpuReport, OpenedRun, RunConfig } from '../shared/protocol.js';
 import { idsOf, makeChain, makeOptimizer, readSetting } from './parts.js';
 import { decideProvider } from './runtime-choice.js';
-import { type DataFiles, feedsOf, type ModelFiles } from './sources.js';
+import { type DataFiles, feedsOf, type ModelFiles, type OwnFiles } from './sources.js';
 
 /** A session with its data, ready to be trained. */
 export interface Run {
   readonly config: RunConfig;
+  /** What it was opened with. */
+  readonly own: OwnFiles;
   readonly session: TrainingSession;
   readonly train: Feeds;
   readonly test: Feeds;
@@ -26,6 +28,7 @@ const isInteger = (type: string | undefined) => /^u?int/.test(type ?? '');
  *  @throws GradwareError for anything that cannot work */
 export async function openRun(
   config: RunConfig,
+  own: OwnFiles,
   model: ModelFiles,
   data: DataFiles,
   gpu: GpuReport,
@@ -56,6 +59,7 @@ export async function openRun(
     const draws = image !== undefined && others.every(({ type }) => isInteger(type));
     return {
       config,
+      own,
       session,
       train,
       test,

@@ -5,7 +5,7 @@ import cnn from '../../../../models/digits/cnn.onnx?url';
 import digitsTest from '../../../../models/digits/digits-test.npz?url';
 import digitsTrain from '../../../../models/digits/digits-train.npz?url';
 import mlp from '../../../../models/digits/mlp.onnx?url';
-import type { BuiltInModel, NamedFile } from '../shared/protocol.js';
+import { type BuiltInModel, misfit, type NamedFile } from '../shared/protocol.js';
 
 const builtIn: Readonly<Record<BuiltInModel, { readonly url: string; readonly name: string }>> = {
   cnn: { url: cnn, name: 'Digits CNN' },
@@ -16,6 +16,12 @@ const builtIn: Readonly<Record<BuiltInModel, { readonly url: string; readonly na
 export interface ModelFiles {
   readonly name: string;
   readonly source: Uint8Array | ArtifactFiles;
+}
+
+/** Files of one's own, as they were given. */
+export interface OwnFiles {
+  readonly model: readonly NamedFile[];
+  readonly data: readonly NamedFile[];
 }
 
 export interface DataFiles {
@@ -150,11 +156,37 @@ export function ownData(files: readonly NamedFile[]): DataFiles {
   return { name: files[0]?.name ?? '', train: parts.train, test: parts.heldOut };
 }
 
+/** What tables call the column that the model learns. */
+const labelName = /^(labels?|class|target|y|digit|species|category)$/i;
+
+/** The columns under the names of the model's inputs. Where names and shapes do not tell, a column that is called as labels
+ *  are goes to the last input, and the rest to the other. */
+function fitted(dataset: Dataset, wanted: readonly WantedInput[]): Dataset {
+  const labels = [...dataset.columns.keys()].filter((name) => labelName.test(name));
+  const last = wanted.at(-1)?.name ?? '';
+  const [label = last] = labels;
+  const guesses = labels.length === 1 && label !== last ? [{ [last]: label }] : [];
+  let problem: unknown;
+  for (const mapping of [{}, ...guesses])
+    try {
+      return toInputs(dataset, wanted, mapping);
+    } catch (error) {
+      problem = error;
+    }
+  if (!(problem instanceof GradwareError) || problem.code !== misfit) throw problem;
+  // Unlike the command line, the page has no place to say which column is which.
+  throw new GradwareError(misfit, problem.problem, {
+    ...(problem.where !== undefined && { where: problem.where }),
+    remedy: `Drop the model that it is for, or call its columns as the inputs are called: ${wanted.map(({ name }) => name).join(', ')}.`,
+    cause: problem,
+  });
+}
+
 /** The columns as tensors under the names of the model's inputs.
  *  @throws GradwareError INVALID_DATA where data and model do not fit */
 export function feedsOf(dataset: Dataset, wanted: readonly WantedInput[]): Feeds {
   return Object.fromEntries(
-    [...toInputs(dataset, wanted).columns.values()].map(({ name, type, data, shape }) => [
+    [...fitted(dataset, wanted).columns.values()].map(({ name, type, data, shape }) => [
       name,
       new Tensor(type as 'float32', data as Float32Array, shape),
     ]),

@@ -1,7 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import { useRef } from 'preact/hooks';
 import type { PluginChoice } from '../../shared/catalogue.js';
-import { changeChain, config, curves, drawn, opened, refused } from '../store.js';
+import { changeChain, config, curves, drawn, notApplied, opened, refused } from '../store.js';
 import { AddPlugin } from './add-plugin.js';
 import { announce, announcement } from './announce.js';
 import { short, whole } from './format.js';
@@ -78,7 +78,7 @@ export function ChainEditor() {
       </div>
       {problem !== undefined && (
         <p class="refused" role="alert">
-          <strong>Not applied.</strong> {problem.message}
+          <strong>{notApplied}</strong> {problem.message}
           {problem.remedy !== undefined && <small>{problem.remedy}</small>}
         </p>
       )}

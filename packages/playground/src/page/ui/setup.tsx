@@ -1,5 +1,5 @@
 import type { RunConfig } from '../../shared/protocol.js';
-import { change, config, opened, ownData, ownModel } from '../store.js';
+import { canTrain, change, config, opened, ownData, ownModel, showsRun } from '../store.js';
 import { whole } from './format.js';
 import { NumberField } from './number-field.js';
 
@@ -51,6 +51,11 @@ export function Setup() {
         <p class="hint">
           {whole(weights)} weights, {whole(run.trainExamples)} examples to train on,{' '}
           {whole(run.testExamples)} held out.
+        </p>
+      )}
+      {run !== undefined && !showsRun.value && canTrain.value && (
+        <p class="hint warning">
+          Not applied: the run is still that of {run.modelName} on {run.dataName}.
         </p>
       )}
       {run?.warnings.map((warning) => (
