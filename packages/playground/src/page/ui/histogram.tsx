@@ -94,13 +94,13 @@ export function GradientHistogram() {
             value={watch ? (looksAt.value ?? all) : none}
             onChange={(event) => show(event.currentTarget.value)}
           >
-            <option value={all}>all weights</option>
+            <option value={all}>all</option>
             {names.map((name) => (
               <option key={name} value={name}>
                 {name}
               </option>
             ))}
-            <option value={none}>not watched</option>
+            <option value={none}>none</option>
           </select>
         </label>
       </figcaption>
