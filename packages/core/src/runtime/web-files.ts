@@ -29,7 +29,14 @@ export const webFiles: FileAccess = {
     }
   },
   readBeside: () => undefined,
-  isFolder: async (url) => absolute(url).pathname.endsWith('/'),
+  async isFolder(url) {
+    try {
+      return absolute(url).pathname.endsWith('/');
+    } catch {
+      // What is no address is said where it is read.
+      return false;
+    }
+  },
   list: async () => [
     'checkpoint',
     'eval_model.onnx',
