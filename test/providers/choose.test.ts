@@ -91,3 +91,26 @@ test('options of a provider reach ONNX Runtime', async () => {
   // To see whether it works.
   expect(asked).toContainEqual([wanted]);
 });
+
+test('why a provider does not work is told without a place in the sources of ONNX Runtime', async () => {
+  const failing: Runtime = {
+    ...nodeRuntime,
+    InferenceSession: {
+      create() {
+        throw new Error(
+          '/onnxruntime_src/webgpu/webgpu_context.cc:136 a::Context::Initialize(const b&)::<lambda()> result.status == c::Success was false. Failed to get a WebGPU adapter: No supported adapters\nmore',
+        );
+      },
+    } as never,
+  };
+  const own = container.createChildContainer();
+  own.register(RUNTIME, { useValue: failing });
+  const opening = TrainingSession.create(artifacts, {
+    container: own,
+    executionProviders: ['webgpu'],
+  });
+  await expect(opening).rejects.toMatchObject({
+    problem:
+      'No execution provider works: webgpu: Failed to get a WebGPU adapter: No supported adapters',
+  });
+});

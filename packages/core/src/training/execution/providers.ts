@@ -73,7 +73,7 @@ export async function chooseProvider(
     try {
       await probe(runtime, chosen, arithmetic);
     } catch (cause) {
-      refused.push(`${provider}: ${messageOf(cause).split('\n')[0]}`);
+      refused.push(`${provider}: ${reasonOf(cause)}`);
       continue;
     }
     const limits = await runtime.device(provider);
@@ -85,6 +85,13 @@ export async function chooseProvider(
   throw new GradwareError('RUNTIME', `No execution provider works: ${refused.join('; ')}`, {
     remedy: remedy.join(' ') || `${runtime.name} has auto, ${here.join(', ')}.`,
   });
+}
+
+/** What ONNX Runtime says, without the place in its sources and the condition there. */
+function reasonOf(cause: unknown): string | undefined {
+  return messageOf(cause)
+    .split('\n')[0]
+    ?.replace(/^\S+\.cc:\d+ .* was false\. /, '');
 }
 
 /** @throws GradwareError INVALID_OPTION for what is none, wherever in the list it stands */
