@@ -22,6 +22,12 @@ test.each([
     'if these are the names of classes, name it with --label.',
   ],
   ['Say which it is (option format): npz.', 'The ending of its name tells which it is: npz.'],
+  ['fix some (dimensions: { <name>: <size> }).', 'fix some (--dim <name>=<size>).'],
+  [
+    'Name it checkpoint, or name the files: { checkpointState, trainModel, evalModel, optimizerModel }.',
+    'Name it checkpoint.',
+  ],
+  ['(additionalOutputNames)', '(--output)'],
   ['The file frozen.npz', 'The file frozen.npz'],
 ])('%s', (given, wanted) => {
   expect(inFlags(given)).toBe(wanted);
