@@ -49,6 +49,8 @@ const rows: readonly Row[] = [
   ['Sqrt', [float([4, 2])]],
   ['Cast', [halves], { to: 7 }],
   ['Cast', [float([0, 0.5, -2])], { to: 9 }],
+  ['CastLike', [halves, row]],
+  ['CastLike', [float([0, 0.5, -2]), bool(1)]],
   ['Concat', [box, int64(count(6), [2, 3, 1])], { axis: -1 }],
   ['Concat', [row, int64([1])], { axis: 0 }],
   ['ConcatTraining', [box, int64(count(8), [2, 1, 4])], { axis: 1 }],

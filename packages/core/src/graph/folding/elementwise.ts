@@ -1,5 +1,5 @@
 import { int } from '../value.js';
-import { type Folded, type FoldRule, flatten, mapPositions } from './rule.js';
+import { type FoldContext, type Folded, type FoldRule, flatten, mapPositions } from './rule.js';
 
 /** The element of an operand that broadcasting puts at a position. */
 function broadcastAt({ values, shape }: Folded, position: readonly number[]): number {
@@ -48,15 +48,13 @@ function roundHalfEven(value: number): number {
   return floor % 2 === 0 ? floor : floor + 1;
 }
 
+const cast = ({ x }: FoldContext, toBool: boolean): readonly number[] | undefined =>
+  toBool ? x(0)?.values.map((value) => (value === 0 ? 0 : 1)) : x(0)?.values;
+
 export const elementwiseFolds: Readonly<Record<string, FoldRule>> = {
   Identity: ({ x }) => x(0)?.values,
-  Cast: (context) => {
-    const to = int(context.node.attributes, 'to', 1);
-    const bool = 9;
-    return to === bool
-      ? context.x(0)?.values.map((value) => (value === 0 ? 0 : 1))
-      : context.x(0)?.values;
-  },
+  Cast: (context) => cast(context, int(context.node.attributes, 'to', 1) === 9),
+  CastLike: (context) => cast(context, context.typeOf(1)?.type === 'bool'),
   Abs: unary(Math.abs),
   Ceil: unary(Math.ceil),
   Floor: unary(Math.floor),
