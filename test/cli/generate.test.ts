@@ -48,6 +48,14 @@ test('what cannot be is refused, and nothing is written', async () => {
   expect(await refuse('--train', 'conv9.*')).toMatch(/conv9/);
 });
 
+test('a prefix leads to no other folder', async () => {
+  const out = join(folder, 'prefixed');
+  const { code, stderr } = await gradware('generate', cnn, '--out', out, '--prefix', '../my_');
+  expect(code).toBe(2);
+  expect(stderr).toContain('give the folder with --out');
+  expect(readdirSync(folder).filter((name) => name.includes('my_'))).toEqual([]);
+});
+
 test('artifacts are written all together or not at all', async () => {
   const out = join(folder, 'occupied');
   mkdirSync(join(out, 'optimizer_model.onnx'), { recursive: true });

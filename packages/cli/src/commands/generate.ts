@@ -51,7 +51,7 @@ export function generateCommand(context: Context, done: (code: ExitCode) => void
       collectFactors,
       {},
     )
-    .option('--prefix <text>', 'in front of each file name', '')
+    .option('--prefix <text>', 'in front of each file name', parsePrefix, '')
     .option('--nominal', 'also write a checkpoint without values', false)
     .option('--json', 'one JSON object, and nothing else', false)
     .action(async (model: string, flags: GenerateFlags) =>
@@ -86,6 +86,11 @@ async function generate(
   for (const warning of artifacts.warnings)
     err.write(`${style(err, 'yellow', 'warning:')} ${inFlags(warning)}\n`);
   return exitCodes.success;
+}
+
+function parsePrefix(text: string): string {
+  if (!/[/\\]/.test(text)) return text;
+  throw new InvalidArgumentError('It is part of a file name: give the folder with --out.');
 }
 
 function parseNorm(text: string): number {
