@@ -76,6 +76,7 @@ test.each([
   ['x:bits=40', 'bits of x must be a whole number from 2 to 16, not 40', ''],
   ['x:bits=3.5', 'bits of x must be a whole number', ''],
   ['x:error-feedback=yes', 'error-feedback of x must be true or false, not yes', ''],
+  ['x:maxNorm=1,max-norm=2', 'x is given max-norm twice', 'Leave one of them out'],
   ['x:rounding=up', 'rounding of x must be one of nearest, stochastic', ''],
 ])('refuses %s', (text, problem, remedy) => {
   const wanted = expect.objectContaining({

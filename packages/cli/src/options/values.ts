@@ -30,6 +30,11 @@ export function readOptions(
   for (const [key, text] of spec.options) {
     const option = Object.hasOwn(declared, camelCase(key)) ? declared[camelCase(key)] : undefined;
     if (option === undefined) refuseUnknown(spec, key, declared);
+    if (camelCase(key) in given)
+      throw new GradwareError('INVALID_OPTION', `${spec.name} is given ${kebabCase(key)} twice`, {
+        where: spec.text,
+        remedy: 'Leave one of them out.',
+      });
     given[camelCase(key)] = readValue(spec, key, text, option);
   }
   for (const plugin of inner) {

@@ -1,5 +1,5 @@
 import { GradwareError } from '../errors.js';
-import { boolean, constant, fraction, nonNegative, number, setting } from '../options/options.js';
+import { boolean, constant, finite, fraction, nonNegative, setting } from '../options/options.js';
 import { defineOptimizer, perCount } from './optimizer.js';
 
 /** Stochastic gradient descent as torch.optim.SGD.
@@ -16,7 +16,7 @@ export const sgd = defineOptimizer({
   defaultLearningRate: 1e-2,
   options: {
     momentum: setting(fraction, undefined, 'share of the last update that is kept'),
-    dampening: setting(number, undefined, 'share of the gradient that momentum leaves out'),
+    dampening: setting(finite, undefined, 'share of the gradient that momentum leaves out'),
     nesterov: constant(boolean, false, 'looks ahead along the momentum'),
     weightDecay: setting(nonNegative, undefined, 'λ of an L2 penalty, added to the gradient'),
   },

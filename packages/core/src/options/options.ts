@@ -20,7 +20,11 @@ function numberKind(describe: string, holds: (value: number) => boolean): Kind<n
 export const number: Kind<number> = numberKind('a number', (n) => !Number.isNaN(n));
 export const finite: Kind<number> = numberKind('a finite number', Number.isFinite);
 export const positive: Kind<number> = numberKind('a number > 0', (n) => n > 0);
-export const nonNegative: Kind<number> = numberKind('a number >= 0', (n) => n >= 0);
+/** A rate or a strength: what is multiplied by it would be NaN or infinite, were it infinity. */
+export const nonNegative: Kind<number> = numberKind(
+  'a number >= 0',
+  (n) => n >= 0 && n < Number.POSITIVE_INFINITY,
+);
 /** [0, 1) */
 export const fraction: Kind<number> = numberKind('a number >= 0 and < 1', (n) => n >= 0 && n < 1);
 /** (0, 1] */

@@ -68,7 +68,8 @@ test.each<[Parameters<typeof normalize>[0], string]>([
   [{ norm: 1, max: 1 }, 'takes one of norm, max, and low with high'],
   [{ low: 1 }, 'go together'],
   [{ low: 1, high: 1 }, 'must be below'],
-  [{ norm: -1 }, 'normalize.norm must be a number > 0, not -1'],
+  [{ norm: -1 }, 'normalize.norm must be a finite number > 0, not -1'],
+  [{ max: Number.POSITIVE_INFINITY }, 'normalize.max must be a finite number > 0, not Infinity'],
 ])('refuses %o', (options, problem) => {
   expect(() => normalize(options)).toThrow(
     expect.objectContaining({ code: 'INVALID_OPTION', message: expect.stringContaining(problem) }),

@@ -4,12 +4,17 @@ import {
   elementCount,
   finite,
   GradwareError,
+  type Kind,
   type Op,
   oneOf,
-  positive,
   setting,
   type Value,
 } from '@gradware/core';
+
+const finitePositive: Kind<number> = {
+  describe: 'a finite number > 0',
+  accepts: (value): value is number => finite.accepts(value) && value > 0,
+};
 
 /** Added to what divides, so that a gradient of zero stays zero; Optax's value. */
 const epsilon = 1e-6;
@@ -28,8 +33,12 @@ export const normalize = definePlugin({
   description: 'Brings gradients to a norm, a largest magnitude, or a range.',
   role: 'shape',
   options: {
-    norm: setting(positive, undefined, 'the norm that they get; 1 where nothing else is given'),
-    max: setting(positive, undefined, 'the largest magnitude that they get'),
+    norm: setting(
+      finitePositive,
+      undefined,
+      'the norm that they get; 1 where nothing else is given',
+    ),
+    max: setting(finitePositive, undefined, 'the largest magnitude that they get'),
     low: setting(finite, undefined, 'the smallest number that they get; goes with high'),
     high: setting(finite, undefined, 'the largest number that they get; goes with low'),
     per: constant(oneOf('global', 'tensor'), 'global', 'all gradients together, or each alone'),
