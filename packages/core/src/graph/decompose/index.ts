@@ -4,27 +4,21 @@ import { subgraphs, usedNames } from '../../onnx/names.js';
 import type { GraphBuilder } from '../builder.js';
 import { isStockOp } from '../dialect.js';
 import { int, type Value } from '../value.js';
-import { attentions } from './attention.js';
 import { contextOf } from './context.js';
 import { controlFlow } from './control-flow.js';
 import type { Decomposition, Decompositions, FormContext } from './decomposition.js';
-import { fusedForms } from './fused.js';
 import { normalization } from './normalization.js';
 import { recurrent } from './recurrent.js';
-import { rotary } from './rotary.js';
 import { sequenceForm, sequences } from './sequences.js';
 
 const table: Decompositions = {
-  ...attentions,
   ...controlFlow,
-  ...fusedForms,
   ...normalization,
   ...recurrent,
-  ...rotary,
   ...sequences,
 };
 
-/** Ops that few models have: their forms are loaded when a graph has one. */
+/** Ops that few models have: their forms are loaded when a graph has one. Lowering uses these, too. */
 const rareOps = [
   'AffineGrid',
   'CenterCropPad',
@@ -38,19 +32,35 @@ const rareOps = [
   'STFT',
 ] as const;
 
+/** The same, for what transformers and the optimizers of ONNX Runtime make. */
+const fusedOps = [
+  'Attention',
+  'DequantizeLinear',
+  'RotaryEmbedding',
+  'Swish',
+  'com.microsoft.Attention',
+  'com.microsoft.BiasAdd',
+  'com.microsoft.BiasSplitGelu',
+  'com.microsoft.EmbedLayerNormalization',
+  'com.microsoft.FusedMatMul',
+  'com.microsoft.GroupQueryAttention',
+  'com.microsoft.MultiHeadAttention',
+  'com.microsoft.RotaryEmbedding',
+  'com.microsoft.TransposeMatMul',
+] as const;
+
 type RareOp = (typeof rareOps)[number];
 
-const grouped = 'com.microsoft.GroupQueryAttention';
-
 export type RareForms = Readonly<
-  Record<RareOp, (context: FormContext) => readonly Value[]> & Record<typeof grouped, Decomposition>
+  Record<RareOp, (context: FormContext) => readonly Value[]> &
+    Record<(typeof fusedOps)[number], Decomposition>
 >;
 
 const keyOf = ({ opType, domain }: Pick<Node, 'opType' | 'domain'>) =>
   domain === '' ? opType : `${domain}.${opType}`;
 
 const isRare = (node: Pick<Node, 'opType' | 'domain'>): boolean =>
-  [...rareOps, grouped].some((name) => name === keyOf(node));
+  [...rareOps, ...fusedOps].some((name) => name === keyOf(node));
 
 let rareForms: RareForms | undefined;
 
