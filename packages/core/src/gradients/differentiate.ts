@@ -106,10 +106,11 @@ function decomposeAll(
   wrt: readonly string[],
   straightThrough: StraightThrough,
   longestUnrolled: number | undefined,
+  mayVanish: boolean,
 ): GradientGaps {
   const given = findGradientGaps(builder, loss, wrt, straightThrough);
   refuseGaps(given);
-  refuseUnreachable(given);
+  if (!mayVanish) refuseUnreachable(given);
   for (;;) {
     const gaps = findGradientGaps(builder, loss, wrt, straightThrough);
     refuseGaps(gaps);
@@ -126,15 +127,19 @@ function decomposeAll(
 
 /** Writes the backward pass of `loss` (a scalar) into the builder, in ORT's training dialect.
  *  @param longestUnrolled the most steps of a recurrence that are written one by one; longer ones become a Scan, and
- *  a Scan from the last step to the first. Default: all are written one by one, as ORT's artifacts need them. */
+ *  a Scan from the last step to the first. Default: all are written one by one, as ORT's artifacts need them.
+ *  @param mayVanish whether parameters that the loss does not depend on have a gradient of zero: those of branches that
+ *  are not taken */
 export function differentiate(
   builder: GraphBuilder,
   loss: Value,
   wrt: readonly string[],
   straightThrough?: StraightThrough,
   longestUnrolled?: number,
+  mayVanish = false,
 ): Differentiated {
-  const gaps = decomposeAll(builder, loss.name, wrt, straightThrough, longestUnrolled);
+  const { name } = loss;
+  const gaps = decomposeAll(builder, name, wrt, straightThrough, longestUnrolled, mayVanish);
   const vanished = new Set(gaps.unreachable);
   stashOutputs(builder, new Set(gaps.onPath));
   const { sorted, active } = findPaths(builder, wrt, straightThrough);

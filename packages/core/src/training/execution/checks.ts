@@ -6,7 +6,9 @@ import type { Provider } from '../../lowering/rule.js';
 import { runTimeReach } from '../../lowering/rules/labels.js';
 import type { ValueInfo } from '../../onnx/ir.js';
 import { didYouMean } from '../../options/nearest.js';
+import { fromTensor } from '../../runtime/tensors.js';
 import type { Feeds } from '../api.js';
+import type { FedValue, ModelSource } from '../source/source.js';
 
 /** Checks the names, types and shapes of what a user feeds against what the model declares.
  *  @throws GradwareError INVALID_DATA */
@@ -58,6 +60,19 @@ function checkFeed({ name, type, shape }: ValueInfo, tensor: Tensor | undefined)
       remedy: 'Leave empty batches out.',
     });
   return { name, type: tensor.type as Value['type'], shape: dims };
+}
+
+/** Inputs with their numbers where branches hang on them. */
+export function withSwitches(
+  values: readonly Value[],
+  feeds: Feeds,
+  { switches }: Pick<ModelSource, 'switches'>,
+): readonly FedValue[] {
+  if (switches === undefined) return values;
+  return values.map((value) => {
+    const tensor = switches.has(value.name) ? feeds[value.name] : undefined;
+    return tensor?.data === undefined ? value : { ...value, numbers: fromTensor(tensor) };
+  });
 }
 
 function print(shape: ValueInfo['shape']): string {

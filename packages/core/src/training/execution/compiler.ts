@@ -8,6 +8,7 @@ import type { HalfPrecision } from '../../step/half-precision.js';
 import type { Feeding, Part } from '../../step/program.js';
 import type { TrainingGraph } from '../../step/training-graph.js';
 import { graphForm } from '../source/graph-form.js';
+import type { FedValue } from '../source/source.js';
 import { findLabels, type LabelInput } from './checks.js';
 import type { OpenDevice } from './device.js';
 import { createExecutor, type Executor } from './executor.js';
@@ -19,9 +20,9 @@ export interface Compiled {
   readonly labels: readonly LabelInput[];
 }
 
-/** Compiles steps for exact shapes and keeps the last few. */
+/** Compiles steps for exact shapes, and for the branches that are taken, and keeps the last few. */
 export interface Compiler {
-  get(part: Part, feeding: Feeding, inputs: readonly Value[]): Promise<Compiled>;
+  get(part: Part, feeding: Feeding, inputs: readonly FedValue[]): Promise<Compiled>;
   release(): Promise<void>;
 }
 
@@ -52,7 +53,7 @@ export function createCompiler(
   async function compile(
     part: Part,
     feeding: Feeding,
-    inputs: readonly Value[],
+    inputs: readonly FedValue[],
   ): Promise<Compiled> {
     const graph =
       part === 'update'
@@ -81,7 +82,9 @@ export function createCompiler(
 
   return {
     async get(part, feeding, inputs) {
-      const shapes = inputs.map(({ name, type, shape }) => `${name}:${type}[${shape}]`).join();
+      const shapes = inputs
+        .map(({ name, type, shape, numbers }) => `${name}:${type}[${shape}]${numbers?.data ?? ''}`)
+        .join();
       const key = `${part} ${feeding} ${shapes}`;
       const compiled = cache.get(key) ?? (await compile(part, feeding, inputs));
       // Deleted and set again: a Map remembers the order, so the first is the one not used for longest.

@@ -1,12 +1,11 @@
 import type { InferenceSession, Tensor } from 'onnxruntime-common';
-import type { Value } from '../../graph/value.js';
 import { encodeModel } from '../../onnx/encode-model.js';
 import type { ValueInfo } from '../../onnx/ir.js';
 import type { Runtime, SessionOptions } from '../../runtime/runtime.js';
 import { fromTensor } from '../../runtime/tensors.js';
 import type { Feeds } from '../api.js';
-import type { ModelSource } from '../source/source.js';
-import { checkFeeds, checkLabels, findLabels, type LabelInput } from './checks.js';
+import type { FedValue, ModelSource } from '../source/source.js';
+import { checkFeeds, checkLabels, findLabels, type LabelInput, withSwitches } from './checks.js';
 import type { OpenDevice } from './device.js';
 import { runtimeFailure } from './failures.js';
 import type { ParameterAccess } from './parameters.js';
@@ -47,10 +46,10 @@ export function createEvaluation(
   /** The training graph has the shapes that tell how many classes there are. */
   async function labelsIn(feeds: Feeds): Promise<readonly LabelInput[]> {
     if (source.inputs.some(({ name }) => feeds[name] === undefined)) return [];
-    return labelsAmong(checkFeeds(feeds, source.inputs));
+    return labelsAmong(withSwitches(checkFeeds(feeds, source.inputs), feeds, source));
   }
 
-  async function labelsAmong(values: readonly Value[]): Promise<readonly LabelInput[]> {
+  async function labelsAmong(values: readonly FedValue[]): Promise<readonly LabelInput[]> {
     const { builder, inputs } = await source.build(values);
     return findLabels(builder, inputs, source.ignoredLabel, device().execution.provider);
   }
@@ -61,10 +60,17 @@ export function createEvaluation(
     const isDynamic = source.evaluationIsDynamic(provider);
     const shapes = isDynamic
       ? ''
-      : named.map(([name, { type, dims }]) => `${name}:${type}[${dims}]`).join();
+      : named
+          .map(([name, tensor]) => {
+            const numbers = source.switches?.has(name) ? tensor.data : '';
+            return `${name}:${tensor.type}[${tensor.dims}]${numbers}`;
+          })
+          .join();
     const known = cache.get(shapes);
     if (known !== undefined) return known;
-    const values = isDynamic ? [] : checkFeeds(feeds, source.evalInputs);
+    const values = isDynamic
+      ? []
+      : withSwitches(checkFeeds(feeds, source.evalInputs), feeds, source);
     const { model, inputs, outputs } = await source.evaluation(values, provider);
     const opened: Opened = {
       session: await openSession(runtime, encodeModel(model), device().sessionOptions),
@@ -101,7 +107,7 @@ export function createEvaluation(
     },
     async check(data, batchSize) {
       const values = checkFeeds(firstBatch(data, source.inputs, batchSize), source.inputs);
-      labels ??= await labelsAmong(values);
+      labels ??= await labelsAmong(withSwitches(values, data, source));
       checkLabels(labels, data);
     },
     export(outputs) {

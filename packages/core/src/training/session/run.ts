@@ -1,7 +1,7 @@
 import type { Tensor } from 'onnxruntime-common';
 import type { Feeding, Part, StepProgram } from '../../step/program.js';
 import type { Feeds, Rows } from '../api.js';
-import { checkFeeds, checkLabels } from '../execution/checks.js';
+import { checkFeeds, checkLabels, withSwitches } from '../execution/checks.js';
 import type { Compiler } from '../execution/compiler.js';
 import type { RunResult } from '../execution/executor.js';
 import type { ParameterAccess } from '../execution/parameters.js';
@@ -46,7 +46,10 @@ export function createRunner({ source, parameters, compiler, progress }: RunPart
 
   return async ({ part, feeding, given, feeds, count, signal }) => {
     parameters.demandValues();
-    const inputs = part === 'update' ? [] : checkShapes(given);
+    const inputs =
+      part === 'update'
+        ? []
+        : withSwitches(checkShapes(given), isRows(given) ? given.data : (given[0] ?? {}), source);
     const { executor, labels } = await compiler.get(part, feeding, inputs);
     if (isRows(given)) checkLabels(labels, given.data, given.rows);
     else for (const own of given) checkLabels(labels, own);

@@ -126,7 +126,8 @@ export function createSteps({ runtime, source, progress, run, loops }: StepParts
         });
       if (isRows(given)) checkRows(given);
       const results: StepsResult[] = [];
-      for (const chunk of chunksOfOneShape(given, signal === undefined ? Infinity : mostDeaf)) {
+      const most = signal === undefined ? Infinity : mostDeaf;
+      for (const chunk of chunksOfOneShape(given, most, source)) {
         signal?.throwIfAborted();
         results.push(await (loops() ? looped(chunk, signal) : oneByOne(chunk, signal)));
       }
@@ -138,10 +139,11 @@ export function createSteps({ runtime, source, progress, run, loops }: StepParts
 /** Steps in one run where somebody may ask to stop: a run cannot be interrupted. */
 const mostDeaf = 256;
 
-/** Batches of one shape in a row share a run. */
+/** Batches of one shape, and of the same branches, in a row share a run. */
 function chunksOfOneShape(
   given: readonly Feeds[] | Rows,
   most: number,
+  { switches }: ModelSource,
 ): readonly (readonly Feeds[] | Rows)[] {
   if (isRows(given))
     return runsOf(given.rows, ({ length }) => `${length}`, most).map((rows) => ({
@@ -150,7 +152,10 @@ function chunksOfOneShape(
     }));
   const shapeOf = (batch: Feeds) =>
     Object.entries(batch)
-      .map(([name, { type, dims }]) => `${name} ${type}[${dims}]`)
+      .map(([name, tensor]) => {
+        const numbers = switches?.has(name) ? tensor.data : '';
+        return `${name} ${tensor.type}[${tensor.dims}]${numbers}`;
+      })
       .join();
   return runsOf(given, shapeOf, most);
 }

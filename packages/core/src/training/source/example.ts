@@ -21,6 +21,8 @@ interface ExampleRequest<Typed> {
   readonly loss: Loss;
   readonly predictions: readonly string[];
   readonly parameters: ReadonlyMap<string, TensorData>;
+  /** Inputs whose numbers, which only batches have, decide which branches are taken. */
+  readonly switches: ReadonlySet<string> | undefined;
   /** Types the forward pass at some sizes. */
   type(inputs: readonly Value[]): Promise<Typed>;
   /** Appends loss and backward pass. */
@@ -52,7 +54,9 @@ export async function layExample<Typed>(
 ): Promise<Example> {
   const { graph } = request;
   const inputs = fedInputs(graph);
-  const open = inputs.some(({ shape }) => shape?.some((dim) => typeof dim !== 'number') ?? true);
+  const open =
+    (request.switches?.size ?? 0) > 0 ||
+    inputs.some(({ shape }) => shape?.some((dim) => typeof dim !== 'number') ?? true);
   let refused: unknown;
   let fits = false;
   for (const sizes of open ? tried : tried.slice(0, 1)) {

@@ -10,6 +10,7 @@ import type { Loss, LossContext } from '../../losses/loss.js';
 import type { Graph, Node, TensorData } from '../../onnx/ir.js';
 import { didYouMean } from '../../options/nearest.js';
 import { frozen, isBatchNorm } from './batch-norm.js';
+import type { FedValue } from './source.js';
 import type { ParameterChoice } from './trainable.js';
 
 /** What a forward graph with a loss is made of. */
@@ -42,6 +43,8 @@ export interface TypedForward {
   readonly inputs: readonly Value[];
   /** All that was given, by name. */
   readonly own: ReadonlyMap<string, Value>;
+  /** Whether branches were left out that what is fed does not take. */
+  readonly switched: boolean;
 }
 
 /** Types a forward graph for inputs of exact shapes and appends the loss.
@@ -49,7 +52,7 @@ export interface TypedForward {
 export async function layForward(
   graph: Graph,
   parts: ForwardParts,
-  given: readonly Value[],
+  given: readonly FedValue[],
   oracle: ShapeOracle,
 ): Promise<LaidForward> {
   return appendLoss(await typeForward(graph, parts, given, oracle), parts, oracle);
@@ -59,7 +62,7 @@ export async function layForward(
 export async function typeForward(
   graph: Graph,
   { parameters, trainable, file }: ForwardParts,
-  given: readonly Value[],
+  given: readonly FedValue[],
   oracle: ShapeOracle,
 ): Promise<TypedForward> {
   const own = new Map(given.map((input) => [input.name, input]));
@@ -76,11 +79,16 @@ export async function typeForward(
     .map(({ name }) => own.get(name))
     .filter((value) => value !== undefined);
   requireSizes(inputs, file);
-  const builder = await inferTypes(bare, [...inputs, ...weights], oracle).catch((error) => {
+  const known = given.flatMap(({ name, numbers }) => (numbers ? [[name, numbers] as const] : []));
+  const switched = known.length > 0;
+  const taken = switched
+    ? await (await import('./switches.js')).takeBranches(bare, new Map(known), oracle)
+    : bare;
+  const builder = await inferTypes(taken, [...inputs, ...weights], oracle).catch((error) => {
     throw at(error, inputs, file);
   });
   requireSizes(builder.values.values(), file);
-  return { builder, weights, inputs, own };
+  return { builder, weights, inputs, own, switched };
 }
 
 /** @throws GradwareError for a loss that does not fit what the graph predicts */

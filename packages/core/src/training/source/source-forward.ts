@@ -23,7 +23,7 @@ import {
 import { shortest } from './graph-form.js';
 import { nodesOfSteps } from './known-ops.js';
 import { lossWarnings } from './loss-warnings.js';
-import type { ModelSource } from './source.js';
+import type { FedValue, ModelSource } from './source.js';
 import {
   chooseParameters,
   evaluationExportWarnings,
@@ -66,16 +66,25 @@ export async function forwardSource(
     { model, graph: evaluationMode(upgraded), opsets, inSteps, parts },
     oracle,
   );
-  const type = (values: readonly Value[]) => typeForward(graph, parts, values, oracle);
+  const branches = graph.nodes.some(({ opType }) => opType === 'If');
+  const switches = branches ? (await import('./switches.js')).switchesOf(graph) : undefined;
+  const type = (values: readonly FedValue[]) => typeForward(graph, parts, values, oracle);
   const lay = async (typed: TypedForward, { longestUnrolled } = shortest) => {
     const laid = await appendLoss(typed, parts, oracle);
     return {
       ...laid,
-      ...differentiate(laid.builder, laid.loss, trainable, straightThrough, longestUnrolled),
+      ...differentiate(
+        laid.builder,
+        laid.loss,
+        trainable,
+        straightThrough,
+        longestUnrolled,
+        typed.switched,
+      ),
     };
   };
   const example = await layExample(
-    { graph, ...parts, type, lay: (typed: TypedForward) => lay(typed) },
+    { graph, ...parts, switches, type, lay: (typed: TypedForward) => lay(typed) },
     oracle,
   );
   const targets = example.targets.map(
@@ -90,6 +99,7 @@ export async function forwardSource(
     file,
     inputs,
     targets: targets.map(({ name }) => name),
+    switches,
     outputNames: [example.loss, ...extra],
     evalInputs: inputs,
     evalOutputs: [example.loss, ...outputNames],

@@ -17,6 +17,11 @@ export interface EvaluationModel {
   readonly known?: Pick<GraphBuilder, 'values' | 'constant'> | undefined;
 }
 
+/** An input of exact shape, and its numbers where branches hang on them. */
+export interface FedValue extends Value {
+  readonly numbers?: TensorData | undefined;
+}
+
 /** What is trained, whichever door it came through. */
 export interface ModelSource {
   readonly kind: 'artifacts' | 'forward';
@@ -25,6 +30,8 @@ export interface ModelSource {
   readonly inputs: readonly ValueInfo[];
   /** Those of them that the loss added: their shapes follow from the others. */
   readonly targets: readonly string[];
+  /** Those whose numbers decide which branches are taken: steps and evaluations are made for them, as for shapes. */
+  readonly switches?: ReadonlySet<string> | undefined;
   /** The label that a cross entropy ignores where the model names none: ORT's kernels take -1. In a forward model such
    *  a label is more often a mistake than a wish. */
   readonly ignoredLabel?: number | undefined;
@@ -51,9 +58,9 @@ export interface ModelSource {
   readonly defaultLearningRate: number | undefined;
   readonly warnings: readonly string[];
   /** Forward and backward pass for inputs of exact shapes. */
-  build(inputs: readonly Value[], form?: GraphForm): Promise<TrainingGraph>;
+  build(inputs: readonly FedValue[], form?: GraphForm): Promise<TrainingGraph>;
   /** The evaluation model, as this provider is given it; for exact shapes where it depends on them. */
-  evaluation(inputs: readonly Value[], provider: Provider): Promise<EvaluationModel>;
+  evaluation(inputs: readonly FedValue[], provider: Provider): Promise<EvaluationModel>;
   /** Whether `evaluation` is the same for all shapes. */
   evaluationIsDynamic(provider: Provider): boolean;
   /** The forward model with these parameters as initializers. */
