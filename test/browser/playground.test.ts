@@ -357,6 +357,38 @@ describe.skipIf(noChromium !== undefined)(
       expect(await shown('Data')).toBe('more.csv');
     });
 
+    test('fits windows of every width, with scroll bars', async () => {
+      await openPlayground(page, isolated.url);
+      await train();
+      await waitForAccuracy(page, 20);
+      await pause(page);
+      const tops = (selector: string) =>
+        page
+          .locator(selector)
+          .evaluateAll((all) => all.map((one) => one.getBoundingClientRect().top));
+      // Curve, legend and figure stand in one line.
+      for (const width of [1280, 1440]) {
+        await page.setViewportSize({ width, height: 800 });
+        const [title = 0, figure = 0] = await tops(
+          '.charts > :first-child figcaption > :is(h2, output)',
+        );
+        expect(Math.abs(title - figure), `at ${width}`).toBeLessThan(10);
+      }
+      // As at a zoom of 400 %.
+      await page.setViewportSize({ width: 320, height: 300 });
+      for (const name of ['Setup', 'Train', 'Draw']) {
+        await page.getByRole('navigation', { name: 'Views' }).getByRole('button', { name }).click();
+        const over = await page.evaluate(
+          'document.documentElement.scrollWidth - document.documentElement.clientWidth',
+        );
+        expect(over, name).toBeLessThanOrEqual(0);
+      }
+      const { position } = await page
+        .locator('section.run')
+        .evaluate((run) => ({ position: run.computedStyleMap().get('position')?.toString() }));
+      expect(position).toBe('relative');
+    });
+
     test('fits a phone', async () => {
       await use({ viewport: phone, isMobile: true, hasTouch: true });
       await openPlayground(page, isolated.url);
