@@ -128,12 +128,15 @@ function transformOf(
       learningRate: learningRate.name,
       isActive: link.isActive,
     });
-    return builder.emit(
+    // On the host every gradient is float32.
+    const wide = values.map((value) => builder.op.cast(value, 'float32'));
+    const results = builder.emit(
       'Host',
-      values,
+      wide,
       { index: { type: 'int', value: index } },
-      { domain: gradware, types: values },
+      { domain: gradware, types: wide },
     );
+    return results.map((result, i) => builder.op.cast(result, (values[i] as Value).type));
   };
 }
 
