@@ -124,6 +124,26 @@ test.each(cases)(
   },
 );
 
+test.each([
+  ['cross entropy', crossEntropy({ ignoreIndex: 1 })],
+  ['cross entropy, smoothed', crossEntropy({ ignoreIndex: 1, labelSmoothing: 0.1, classWeights })],
+  ['nll', nll({ ignoreIndex: 1 })],
+  ['nll, weighted', nll({ ignoreIndex: 1, classWeights })],
+])('%s: where no label counts, the gradient is zero', async (_, loss) => {
+  const { add, model } = modelWriter();
+  add('LogSoftmax', ['x'], { axis: 1 }, 'logits');
+  const x = inputs.get('scores') as TensorData;
+  const labels = tensorOf('int64', Array<number>(8).fill(1), [4, 2]);
+  const data = new Map([
+    ['x', x],
+    ['labels', labels],
+  ]);
+  const found = await modelGradients(model([...x.dims], [], 'logits'), data, loss, ['x']);
+  expect(found.loss).toBeCloseTo(0, 9);
+  const gradient = Array.from(found.gradients.get('x')?.data as Float32Array, Math.abs);
+  expect(gradient).toEqual(Array(24).fill(0));
+});
+
 test('the golden numbers are all compared', () => {
   const names = [...arrays.keys()].flatMap((key) => /^(.+)\/loss$/.exec(key)?.[1] ?? []);
   expect([...new Set(cases.map(([name]) => name))].sort()).toEqual(names.sort());

@@ -99,3 +99,31 @@ function toAxisOne(op: Op, scores: Value, labels: Value, axis: number) {
   const [first = 0, ...rest] = others;
   return { scores: op.transpose(scores, [first, axis, ...rest]), labels };
 }
+
+/** How much the labels of a batch count together: what a mean divides by. */
+export interface Share {
+  /** Whether it is 0: all of them are ignored, or weigh nothing. */
+  readonly none: Value;
+  /** It itself; 1 where it is 0, so that the mean is. */
+  readonly divisor: Value;
+}
+
+/** Undefined where all labels count alike, whatever they are. */
+export function shareOf(
+  op: Op,
+  { scores, labels, weights }: ClassScores,
+  ignoreIndex: number | undefined,
+): Share | undefined {
+  const counts =
+    ignoreIndex === undefined
+      ? undefined
+      : op.cast(op.Not(op.Equal(labels, ignoreIndex)), scores.type);
+  // What does not count may be no class at all.
+  const safe = counts ? op.Mul(labels, op.cast(counts, labels.type)) : labels;
+  const own = weights && op.Gather(weights, safe, { axis: 0 });
+  const shares = own && counts ? op.Mul(own, counts) : (own ?? counts);
+  if (shares === undefined) return undefined;
+  const total = op.sum(shares);
+  const none = op.Equal(total, 0);
+  return { none, divisor: op.Where(none, 1, total) };
+}

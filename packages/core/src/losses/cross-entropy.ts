@@ -1,10 +1,16 @@
+import type { Op } from '../graph/op.js';
 import type { Attributes, Value } from '../graph/value.js';
-import { constant, fraction } from '../options/options.js';
-import { type ClassScores, classOptions, classScores } from './class-scores.js';
-import { defineLoss, type LossContext } from './loss.js';
-import { reduction } from './reduction.js';
+import { constant, type Kind } from '../options/options.js';
+import { type ClassScores, classOptions, classScores, shareOf } from './class-scores.js';
+import { defineLoss } from './loss.js';
+import { reduce, reduction } from './reduction.js';
 
 const name = 'cross-entropy';
+
+const share: Kind<number> = {
+  describe: 'a number from 0 to 1',
+  accepts: (value): value is number => typeof value === 'number' && value >= 0 && value <= 1,
+};
 
 /** -w[label] · log softmax(scores)[label], averaged over the labels that count (by their weights).
  *  Scores [N, C, d1, ...], or with the classes at another `axis`; labels int64 of the same shape without that axis,
@@ -14,7 +20,7 @@ export const crossEntropy = defineLoss({
   name,
   description: 'softmax cross entropy of class scores and integer labels',
   options: {
-    labelSmoothing: constant(fraction, 0, 'share of the target that is spread over all classes'),
+    labelSmoothing: constant(share, 0, 'share of the target that is spread over all classes'),
     ...classOptions,
     reduction,
   },
@@ -24,48 +30,31 @@ export const crossEntropy = defineLoss({
     const attributes: Attributes = { reduction, ignore_index: ignoreIndex };
     const { op } = context;
     const inputs = weights === undefined ? [scores, labels] : [scores, labels, weights];
-    const [loss, logProb] = op.SoftmaxCrossEntropyLoss(...inputs, attributes) as [Value, Value];
+    const [made, logProb] = op.SoftmaxCrossEntropyLoss(...inputs, attributes) as [Value, Value];
+    const counted = reduction === 'mean' ? shareOf(op, given, ignoreIndex) : undefined;
+    // ONNX Runtime's kernel gives NaN where no label counts.
+    const loss = counted ? op.Where(counted.none, 0, made) : made;
     if (labelSmoothing === 0) return loss;
-    const smooth = smoothPart(context, logProb, given, ignoreIndex, reduction);
+    const losses = smoothLosses(op, logProb, given, ignoreIndex);
+    const smooth = counted
+      ? op.Div(op.sum(losses), counted.divisor)
+      : reduce(op, losses, reduction);
     return op.Add(op.Mul(loss, 1 - labelSmoothing), op.Mul(smooth, labelSmoothing));
   },
 });
 
-/** The cross entropy against the uniform distribution, over the labels that count. */
-function smoothPart(
-  { op }: LossContext,
+/** The cross entropy against the uniform distribution at each place; 0 where the label does not count. */
+function smoothLosses(
+  op: Op,
   logProb: Value,
   { labels, classes, weights }: ClassScores,
   ignoreIndex: number | undefined,
-  reduction: 'mean' | 'sum',
 ): Value {
   const spread = logProb.shape.slice(2).map(() => 1);
-  const weighted =
-    weights === undefined
-      ? op.mean(logProb, [1])
-      : op.mean(op.Mul(logProb, op.reshape(weights, [1, classes, ...spread])), [1]);
-  const losses = op.Neg(weighted);
-  if (ignoreIndex === undefined && weights === undefined)
-    return reduction === 'sum' ? op.sum(losses) : op.mean(losses);
-  const counts =
-    ignoreIndex === undefined
-      ? undefined
-      : op.cast(op.Not(op.Equal(labels, ignoreIndex)), losses.type);
-  const total = op.sum(counts === undefined ? losses : op.Mul(losses, counts));
-  if (reduction === 'sum') return total;
-  return op.Div(total, op.sum(shares(op, labels, weights, counts)));
-}
-
-/** How much each label counts. */
-function shares(
-  op: LossContext['op'],
-  labels: Value,
-  weights: Value | undefined,
-  counts: Value | undefined,
-): Value {
-  if (weights === undefined) return counts as Value;
-  if (counts === undefined) return op.Gather(weights, labels, { axis: 0 });
-  // What does not count may be no class at all.
-  const safe = op.Mul(labels, op.cast(counts, labels.type));
-  return op.Mul(op.Gather(weights, safe, { axis: 0 }), counts);
+  const weighted = weights
+    ? op.Mul(logProb, op.reshape(weights, [1, classes, ...spread]))
+    : logProb;
+  const losses = op.Neg(op.mean(weighted, [1]));
+  if (ignoreIndex === undefined) return losses;
+  return op.Where(op.Equal(labels, ignoreIndex), 0, losses);
 }

@@ -13,6 +13,7 @@ import {
   lossByName,
   losses,
   mse,
+  nll,
   output,
 } from './index.js';
 import type { Loss } from './loss.js';
@@ -102,6 +103,7 @@ const binary = (weight: number) =>
   });
 
 const classes = { prediction: scores, shape: [4, 3], target: labels };
+const ignored = { ...classes, target: [0, 0, 0, 0] };
 const numbers = { prediction, shape: [2, 2], target };
 const logits = { prediction, shape: [4], target: chances };
 
@@ -121,6 +123,18 @@ describe('a loss is one number', () => {
       crossEntropy({ labelSmoothing: 0.1, ignoreIndex: 0, reduction: 'sum' }),
       classes,
       sum(counted),
+    ],
+    ['smoothed all over', crossEntropy({ labelSmoothing: 1 }), classes, mean(smoothed(1))],
+    ['no label that counts', crossEntropy({ ignoreIndex: 0 }), ignored, 0],
+    ['smoothed', crossEntropy({ ignoreIndex: 0, labelSmoothing: 0.1 }), ignored, 0],
+    ['weighted', crossEntropy({ classWeights: [0, 1, 1], labelSmoothing: 1e-9 }), ignored, 0],
+    ['of log-probabilities', nll({ ignoreIndex: 0 }), ignored, 0],
+    ['weighted', nll({ classWeights: [0, 1, 1] }), ignored, 0],
+    [
+      'scores of what does not count',
+      crossEntropy({ ignoreIndex: 0, labelSmoothing: 0.1 }),
+      { ...classes, prediction: scores.map((s, i) => (i === 3 ? Number.NEGATIVE_INFINITY : s)) },
+      mean(counted),
     ],
     ['mse', mse(), numbers, mean(errors.map((e) => e * e))],
     ['mse, summed', mse({ reduction: 'sum' }), numbers, sum(errors.map((e) => e * e))],

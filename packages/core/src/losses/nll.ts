@@ -1,4 +1,4 @@
-import { classOptions, classScores } from './class-scores.js';
+import { classOptions, classScores, shareOf } from './class-scores.js';
 import { defineLoss } from './loss.js';
 import { reduction } from './reduction.js';
 
@@ -12,8 +12,13 @@ export const nll = defineLoss({
   options: { ...classOptions, reduction },
   build(context, { ignoreIndex, reduction, ...rest }) {
     const { op } = context;
-    const { scores, labels, weights } = classScores(name, context, rest);
+    const given = classScores(name, context, rest);
+    const { scores, labels, weights } = given;
     const inputs = weights === undefined ? [scores, labels] : [scores, labels, weights];
-    return op.NegativeLogLikelihoodLoss(...inputs, { reduction, ignore_index: ignoreIndex });
+    const reduced = (how: typeof reduction) =>
+      op.NegativeLogLikelihoodLoss(...inputs, { reduction: how, ignore_index: ignoreIndex });
+    const share = reduction === 'mean' ? shareOf(op, given, ignoreIndex) : undefined;
+    // The op's own mean is NaN where no label counts.
+    return share ? op.Div(reduced('sum'), share.divisor) : reduced(reduction);
   },
 });
