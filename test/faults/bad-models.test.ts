@@ -10,6 +10,7 @@ type TensorMessage = onnx.TensorProto.$Properties;
 
 const float = 1;
 const int64 = 7;
+const bool = 9;
 
 const value = (name: string, dims: readonly (number | string)[]): ValueMessage => ({
   name,
@@ -21,6 +22,12 @@ const value = (name: string, dims: readonly (number | string)[]): ValueMessage =
       },
     },
   },
+});
+
+/** A single number. */
+const typed = (name: string, elemType: number): ValueMessage => ({
+  name,
+  type: { tensorType: { elemType, shape: {} } },
 });
 
 const bytesOf = ({ buffer }: Float32Array | BigInt64Array) => new Uint8Array(buffer);
@@ -86,6 +93,29 @@ function nested(depth: number): Uint8Array {
 }
 
 const huge = 2 ** 31;
+
+/** h doubled, so many times. */
+const loopOf = (turns: bigint): Uint8Array =>
+  file({
+    node: [
+      product,
+      node('Loop', ['turns', '', 'h'], ['y'], {
+        attribute: [
+          {
+            name: 'body',
+            type: onnx.AttributeProto.AttributeType.GRAPH,
+            g: {
+              name: 'body',
+              node: [node('Identity', ['go'], ['on']), node('Add', ['s', 's'], ['t'])],
+              input: [typed('turn', int64), typed('go', bool), value('s', ['n', 3])],
+              output: [typed('on', bool), value('t', ['n', 3])],
+            },
+          },
+        ],
+      }),
+    ],
+    initializer: [{ name: 'turns', dataType: int64, rawData: bytesOf(BigInt64Array.of(turns)) }],
+  });
 
 const bad: readonly (readonly [title: string, bytes: Uint8Array, problem: RegExp])[] = [
   [
@@ -159,6 +189,8 @@ const bad: readonly (readonly [title: string, bytes: Uint8Array, problem: RegExp
     file({ node: [product, node('Swizzle', ['h'], ['y'])] }),
     /cannot run Swizzle, and Gradware has no way.*node Swizzle_y/s,
   ],
+  ['a loop of 10^9 turns', loopOf(10n ** 9n), /Loop of 1000000000 steps is too long/],
+  ['a loop of 2^62 turns', loopOf(2n ** 62n), /A Loop has a gradient only if its trip count/],
   ['subgraphs a thousand deep', nested(1000), /nested too deeply/],
   [
     'an initializer of 2^31 elements without data',
@@ -220,7 +252,7 @@ describe.each(doors)('a model %s', (_, open) => {
 });
 
 /** What is wrong with the sizes shows only when they are computed. */
-const inspectable = /reshape|op that|unknown domain|input of 2|constant of 2/;
+const inspectable = /loop|reshape|op that|unknown domain|input of 2|constant of 2/;
 
 test.each(bad)(
   'inspection of a model with %s ends within a second',

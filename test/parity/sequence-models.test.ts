@@ -1,11 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import { tensorOf } from '../../packages/core/src/graph/constants.js';
 import { type Attributes, toAttributes } from '../../packages/core/src/graph/value.js';
+import { lossByName } from '../../packages/core/src/losses/index.js';
 import { TrainingSession } from '../../packages/core/src/node.js';
 import type { Graph, Model, Node, TensorData, ValueInfo } from '../../packages/core/src/onnx/ir.js';
 import { encodeModel } from '../../packages/core/src/onnx/model.js';
+import { subgraphs } from '../../packages/core/src/onnx/names.js';
 import { generator } from '../support/compare.js';
 import { modelDifferences } from '../support/model-differences.js';
+import { modelGradients } from '../support/model-gradients.js';
 
 type Line = readonly [outputs: string, opType: string, inputs: string, attributes?: Attributes];
 
@@ -63,6 +66,8 @@ const numbers: Readonly<Record<string, TensorData>> = {
   back: tensorOf('int64', [-1]),
   beyond: { type: 'int64', dims: [1], data: BigInt64Array.of(-9223372036854775807n) },
   axis: tensorOf('int64', [0]),
+  single: tensorOf('int64', [1]),
+  three: tensorOf('int64', [3], []),
   wide: tensorOf('int64', [batch, steps * width]),
 };
 
@@ -114,6 +119,18 @@ const whileLoop = (more: readonly Line[], on: string) =>
     `${on} next counted`,
   );
 const first: readonly Line[] = [['h0', 'Gather', 'x zero', { axis: 1 }]];
+
+/** One in another. */
+function branches(depth: number): Graph {
+  const [then_branch, else_branch] = [0, depth - 1].map((below) =>
+    depth > 0 ? branches(below) : graph('', [], ''),
+  ) as [Graph, Graph];
+  const [out, line]: readonly [string, Line] =
+    depth > 0
+      ? [`o${depth}`, [`o${depth}`, 'If', 'positive', { then_branch, else_branch }]]
+      : ['leaf', ['leaf', 'Add', 'h0 b']];
+  return { ...graph('', [line], out), nodes: nodes([line]).map((node) => ({ ...node, name: '' })) };
+}
 
 const cases: Readonly<Record<string, readonly Line[]>> = {
   'a loop over time, whose length follows from the shape': [
@@ -248,6 +265,113 @@ const cases: Readonly<Record<string, readonly Line[]>> = {
     ['across', 'Transpose', 'rows', { perm: [1, 0, 2] }],
     ['logits', 'Reshape', 'across wide'],
   ],
+  'a loop over windows from the last step to the first, with weights that it hands on': [
+    ...start,
+    [
+      'end weights rows places',
+      'Loop',
+      'length - h0 w',
+      {
+        body: graph(
+          'turn going h w1',
+          [
+            ['past', 'Sub', 'length turn'],
+            ['ends', 'Unsqueeze', 'past axis'],
+            ['starts', 'Sub', 'ends single'],
+            ['window', 'Slice', 'x starts ends single'],
+            ['xt', 'Squeeze', 'window single'],
+            ['hw', 'Gemm', 'h w1 b'],
+            ['both', 'Add', 'hw xt'],
+            ['place', 'Cast', 'past', { to: 1 }],
+            ['shared', 'Div', 'both place'],
+            ['next', 'Tanh', 'shared'],
+            ['w2', 'Identity', 'w1'],
+            ['row', 'Mul', 'next place'],
+            ['on', 'Identity', 'going'],
+          ],
+          'on next w2 row place',
+        ),
+      },
+    ],
+    ['mean', 'ReduceMean', 'rows', { axes: [0], keepdims: 0 }],
+    ['final', 'Gather', 'rows last', { axis: 0 }],
+    ['total', 'ReduceSum', 'places', { keepdims: 0 }],
+    ['scaled', 'Mul', 'mean total'],
+    ['more', 'MatMul', 'final weights'],
+    ['logits', 'Add', 'scaled more'],
+  ],
+  'a loop that looks at nothing but its state': [
+    ...first,
+    [
+      'logits',
+      'Loop',
+      'three yes h0',
+      {
+        body: graph(
+          'turn going h',
+          [
+            ['next', 'Gemm', 'h w b'],
+            ['on', 'Identity', 'going'],
+          ],
+          'on next',
+        ),
+      },
+    ],
+  ],
+  'a loop over another recurrence, and a normalisation by running statistics': [
+    ['v', 'Constant', '', { value: tensorOf('float32', [1, 2, 0.5, 4]) }],
+    ['w3', 'Unsqueeze', 'w axis'],
+    ...first,
+    [
+      'logits',
+      'Loop',
+      'three yes h0',
+      {
+        body: graph(
+          'turn going h',
+          [
+            ['h3', 'Unsqueeze', 'h axis'],
+            ['- r3', 'RNN', 'h3 w3 w3', { hidden_size: width }],
+            ['r', 'Squeeze', 'r3 axis'],
+            ['n', 'BatchNormalization', 'r b b b v'],
+            ['next', 'Sin', 'n'],
+            ['on', 'Identity', 'going'],
+          ],
+          'on next',
+        ),
+      },
+    ],
+  ],
+  'branches thirty deep': [
+    ...first,
+    ['s', 'ReduceSum', 'b', { keepdims: 0 }],
+    ['positive', 'Less', 's six'],
+    ['chosen', 'If', 'positive', { then_branch: branches(30), else_branch: branches(0) }],
+    ['logits', 'MatMul', 'chosen w'],
+  ],
+  'a loop that puts its states side by side': [
+    ...first,
+    [
+      'wider',
+      'Loop',
+      'three yes h0',
+      {
+        body: graph(
+          'turn going h',
+          [
+            ['hb', 'ReduceMean', 'h', { axes: [1], keepdims: 1 }],
+            ['hw', 'Mul', 'hb b'],
+            ['next', 'Concat', 'h hw', { axis: 1 }],
+            ['on', 'Identity', 'going'],
+          ],
+          'on next',
+        ),
+      },
+    ],
+    ['sums', 'ReduceSum', 'wider single', { keepdims: 1 }],
+    ['h0w', 'MatMul', 'h0 w'],
+    ['logits', 'Mul', 'h0w sums'],
+  ],
   'padding whose sizes are computed from shapes, as torch.onnx writes it': [
     ['shape', 'Shape', 'x'],
     ['rank', 'Shape', 'shape'],
@@ -300,12 +424,16 @@ const shapes: Readonly<Record<string, readonly number[]>> = {
 };
 
 describe('models with loops and lists have the gradients that finite differences of them have', () => {
-  test.each(Object.keys(cases))('%s', async (name) => {
+  const forms = [undefined, 0].flatMap((longestUnrolled) =>
+    Object.keys(cases).map((name) => [name, longestUnrolled] as const),
+  );
+  test.each(forms)('%s, unrolled up to %s steps', async (name, longestUnrolled) => {
     const shape = shapes[name] ?? [batch, width];
     const { losses, pairs } = await modelDifferences(
       model(cases[name] ?? []),
       new Map([['x', x]]),
       shape,
+      { longestUnrolled },
     );
     expect(losses[0]).toBeCloseTo(losses[1], 5);
     expect(pairs.map(({ parameter }) => parameter)).toEqual(['w', 'b']);
@@ -315,6 +443,33 @@ describe('models with loops and lists have the gradients that finite differences
         parameter,
       ).toBeLessThan(0.01);
   });
+});
+
+/** Of how many nodes, nested ones too, the gradients of a model over so many steps are made. */
+async function sizeAt(name: string, length: number, shape: readonly number[]): Promise<number> {
+  const target = random(...shape);
+  const { nodes: made } = await modelGradients(
+    model(cases[name] ?? []),
+    new Map([
+      ['x', random(batch, length, width)],
+      ['target', target],
+    ]),
+    lossByName('mse'),
+    [],
+    8,
+  );
+  expect(made.filter(({ opType }) => opType === 'Scan')).toHaveLength(2);
+  const count = (all: readonly Node[]): number =>
+    all.reduce((sum, node) => sum + 1 + count(subgraphs(node).flatMap((graph) => graph.nodes)), 0);
+  return count(made);
+}
+
+test.each([
+  'a loop over time, whose length follows from the shape',
+  'a loop over windows from the last step to the first, with weights that it hands on',
+])('%s: long ones have as many nodes as short ones', async (name) => {
+  const shape = [batch, width];
+  expect(await sizeAt(name, 300, shape)).toBe(await sizeAt(name, 30, shape));
 });
 
 /** What cannot be known before the data are. */

@@ -42,12 +42,18 @@ export async function modelDifferences(
   model: Model,
   data: Tensors,
   outputShape: readonly number[],
-  step = 5e-3,
+  { step = 5e-3, longestUnrolled }: { step?: number; longestUnrolled?: number | undefined } = {},
 ): Promise<{ losses: readonly [number, number]; pairs: readonly ModelDifference[] }> {
   const count = outputShape.reduce((a, b) => a * b, 1);
   const target = tensorOf('float32', Array<number>(count).fill(0), outputShape);
   const fed = new Map([...data, ['target', target]] as const);
-  const { loss, gradients } = await modelGradients(model, fed, lossByName('mse'));
+  const { loss, gradients } = await modelGradients(
+    model,
+    fed,
+    lossByName('mse'),
+    [],
+    longestUnrolled,
+  );
   const random = generator(11);
   const pairs: ModelDifference[] = [];
   for (const [parameter, gradient] of gradients) {

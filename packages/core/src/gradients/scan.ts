@@ -202,12 +202,13 @@ interface BackwardParts extends Pick<ScanParts, 'sequences' | 'rows'> {
 
 /** Emits the Scan that goes the other way, of the nodes emitted since `mark`. */
 function emitBackward(
-  { builder, scan, rows: forward }: Request,
+  { builder, node, scan, rows: forward }: Request,
   mark: number,
   { states, sequences, rows }: BackwardParts,
 ): Scanned {
   const wanted = [...states.map(({ next }) => next), ...rows].map(({ name }) => name);
   const { nodes, taken } = takeRows(builder, prune(builder.takeSince(mark), wanted), forward);
+  const known = [...sequences, ...taken];
   return emitScan(builder, {
     name: builder.fresh('Scan'),
     nodes,
@@ -215,10 +216,16 @@ function emitBackward(
       ...state,
       initial: state.initial ?? builder.op.zeros(state.formal),
     })),
-    sequences: [...sequences, ...taken],
+    // Where no step needs anything of the forward one, a sequence says how many there are.
+    sequences: known.length > 0 ? known : [rowOfLast(builder, node)],
     rows,
     backward: !scan.backward,
   });
+}
+
+function rowOfLast(builder: GraphBuilder, { inputs }: Node): ScanSequence {
+  const value = builder.value(inputs.at(-1) ?? '');
+  return { value, formal: formalOf(builder, 'step', rowType(value)) };
 }
 
 /** Σ AₜᵀBₜ as one product. */

@@ -17,12 +17,24 @@ export interface Bounds {
   readonly counted: string;
 }
 
-/** More turns than any loop makes whose trip count means something. */
-const most = 2 ** 31;
+/** More turns than a question of types may take; where the shape of what a loop puts out turn by turn depends on
+ *  them, more than any loop makes whose trip count means something. */
+const most = { carrying: 2 ** 17, puttingOut: 2 ** 20 };
 
-/** Whether the condition of a body follows from the turn, from counters that are carried along, and from what is known
- *  outside: the loop ends after the same turn, whatever it is fed. */
-function isCounted(body: Graph, starts: readonly boolean[], isKnown: IsKnown): boolean {
+/** What of the body of a Loop is known before anything runs. */
+export interface CountedBody {
+  /** Inputs of the body: the turn, and states that are counters. */
+  readonly counters: ReadonlySet<string>;
+  /** Whether a value follows from the turn, from counters that are carried along, and from what is known outside. */
+  follows(name: string): boolean;
+}
+
+/** @param starts whether the states that it carries are known before the first turn */
+export function countedBody(
+  body: Graph,
+  starts: readonly boolean[],
+  isKnown: IsKnown,
+): CountedBody {
   const nodes = sortNodes(body.nodes);
   const states = body.inputs.slice(2).map(({ name }, i) => ({
     name,
@@ -38,9 +50,14 @@ function isCounted(body: Graph, starts: readonly boolean[], isKnown: IsKnown): b
     const known = knownNumbers(nodes, isConstant);
     const follows = (name: string) => known.has(name) || isConstant(name);
     const lost = states.filter((state) => state.known && !follows(state.next));
-    if (lost.length === 0) return follows(body.outputs[0]?.name ?? '');
+    if (lost.length === 0) return { counters, follows };
     for (const state of lost) state.known = false;
   }
+}
+
+/** Whether a loop ends after the same turn, whatever it is fed. */
+function isCounted(body: Graph, starts: readonly boolean[], isKnown: IsKnown): boolean {
+  return countedBody(body, starts, isKnown).follows(body.outputs[0]?.name ?? '');
 }
 
 /** The same nodes with loops of one turn where nothing but a condition on data would end them: on zeros it may never. A
@@ -65,9 +82,10 @@ export function boundLoops(
     const isLocal: IsKnown = (name) => graph.initializers.has(name) || known(name);
     return { ...graph, nodes: boundLoops(graph.nodes, local, bounds, isLocal) };
   };
-  const endOf = ({ inputs, attributes }: Node): string => {
+  const endOf = ({ inputs, outputs, attributes }: Node): string => {
     const [trips = '', , ...states] = inputs;
-    const endless = trips === '' || Number(constant(trips)?.data[0] ?? 0) > most;
+    const limit = outputs.length > states.length ? most.puttingOut : most.carrying;
+    const endless = trips === '' || Number(constant(trips)?.data[0] ?? 0) > limit;
     if (!endless) return trips;
     const { body } = attributes;
     const counts = body?.type === 'graph' && isCounted(body.value, states.map(known), known);

@@ -232,15 +232,16 @@ const scalarOps: ReadonlySet<string> = new Set([
   ...['Gather', 'NegativeLogLikelihoodLoss', 'Size', 'SoftmaxCrossEntropyLoss', 'Squeeze'],
 ]);
 
-/** ORT reports an unknown rank as []: believed only where our own rule says so too, or the inputs are all scalars. */
+/** ORT reports an unknown rank as []: believed only where our own rule says so too and the ranks of the inputs are
+ *  known, or where the inputs are all scalars. */
 function isScalarByRule(
   node: Node,
   types: ReadonlyMap<string, TensorType>,
   builder: GraphBuilder,
 ): boolean {
   const known = usedNames(node).map((name) => types.get(name) ?? builder.values.get(name));
-  if (known.length > 0 && known.every((type) => type !== undefined && type.shape.length === 0))
-    return true;
+  if (known.includes(undefined)) return false;
+  if (known.length > 0 && known.every((type) => type?.shape.length === 0)) return true;
   return node.opType.startsWith('Reduce') || scalarOps.has(node.opType);
 }
 

@@ -1,12 +1,14 @@
 import { GradwareError } from '../../errors.js';
 import type { Graph } from '../../onnx/ir.js';
-import { capturedNames, subgraphs } from '../../onnx/names.js';
+import { capturedNames } from '../../onnx/names.js';
 import { mostSteps } from '../bound-loops.js';
 import { emitScan, formalOf, rowType } from '../scan.js';
 import { int, ints, normalizeAxis, sameShape, type Value } from '../value.js';
 import { contextOf } from './context.js';
 import { type DecompositionContext, decompositions } from './decomposition.js';
 import { unrolledLoop } from './loop.js';
+import { scannedLoop } from './loop-scan.js';
+import { needsOwnSteps } from './own-steps.js';
 import { sequenceForm } from './sequences.js';
 import { stacked, unstacked } from './stack.js';
 import { inlineGraph } from './subgraph.js';
@@ -16,6 +18,7 @@ function graphOf({ node }: DecompositionContext, name: string): Graph {
   if (attribute?.type === 'graph') return attribute.value;
   throw new GradwareError('INVALID_MODEL', `${node.opType} has no ${name}`, {
     where: `node ${node.name}`,
+    remedy: 'Export the model again.',
   });
 }
 
@@ -24,10 +27,10 @@ function inline(
   graph: Graph,
   bound: ReadonlyMap<string, Value>,
 ): readonly Value[] {
-  return inlineGraph(builder, graph, bound, (node) => {
+  return inlineGraph(builder, graph, bound, (node, ownName) => {
     const nests = Object.hasOwn(controlFlow, node.opType) && node.domain === '';
     const form = nests ? controlFlow[node.opType as 'If'] : sequenceForm(builder, node);
-    return form && builder.scoped(node.name, () => form(contextOf(builder, node)));
+    return form && builder.scoped(ownName, () => form(contextOf(builder, node)));
   });
 }
 
@@ -73,6 +76,8 @@ function conditional(context: DecompositionContext): readonly Value[] {
     if (tensors(value).length === tensors(other).length && pairs.every(same)) continue;
     throw new GradwareError('NO_GRADIENT', `The branches of ${node.opType} differ in shape`, {
       where: `node ${node.name}, output ${node.outputs[i]}: [${value.shape}] and [${other.shape}]`,
+      remedy:
+        'Let both give the same shape (pad the smaller), or export the model with the condition as a constant.',
     });
   }
   const chosen = [...op.select(condition, yes.flatMap(tensors), no.flatMap(tensors))];
@@ -94,13 +99,6 @@ function refuseSteps({ node }: DecompositionContext, steps: number): void {
 function common({ attributes }: DecompositionContext, name: string, count: number) {
   const values = Array.from({ length: count }, (_, i) => ints(attributes, name)?.[i] ?? 0);
   return values.every((value) => value === values[0]) ? (values[0] ?? 0) : undefined;
-}
-
-/** A body whose steps differ in more than what they are given: by random numbers, or by a branch. */
-function needsOwnSteps(body: Graph): boolean {
-  return body.nodes.some(
-    (node) => subgraphs(node).length > 0 || /^(Dropout|Random|Bernoulli)/.test(node.opType),
-  );
 }
 
 /** As a Scan whose body the differentiator knows; undefined for a form that has to be unrolled. */
@@ -183,8 +181,14 @@ function scan(context: DecompositionContext): readonly (Value | undefined)[] {
 }
 
 function loop(context: DecompositionContext): readonly (Value | undefined)[] {
-  return unrolledLoop(context, graphOf(context, 'body'), {
-    emit: (body, bound) => inline(context, body, bound),
+  const whole = graphOf(context, 'body');
+  const emit = (body: Graph, bound: ReadonlyMap<string, Value>) => inline(context, body, bound);
+  const scanned = Number.isFinite(context.longestUnrolled)
+    ? scannedLoop(context, whole, emit)
+    : undefined;
+  if (scanned) return scanned;
+  return unrolledLoop(context, whole, {
+    emit,
     gated: (body, condition) => gated(context, body, condition, true),
     gate: (value, condition) => gate(context, value, condition, true),
     refuseSteps: (turns) => refuseSteps(context, turns),

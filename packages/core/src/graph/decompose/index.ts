@@ -5,62 +5,19 @@ import type { GraphBuilder } from '../builder.js';
 import { isStockOp } from '../dialect.js';
 import { int, type Value } from '../value.js';
 import { contextOf } from './context.js';
-import { controlFlow } from './control-flow.js';
-import type { Decomposition, Decompositions, FormContext } from './decomposition.js';
-import { normalization } from './normalization.js';
-import { recurrent } from './recurrent.js';
+import type { Decomposition, FormContext } from './decomposition.js';
 import { sequenceForm, sequences } from './sequences.js';
-
-const table: Decompositions = {
-  ...controlFlow,
-  ...normalization,
-  ...recurrent,
-  ...sequences,
-};
-
-/** Ops that few models have: their forms are loaded when a graph has one. Lowering uses these, too. */
-const rareOps = [
-  'AffineGrid',
-  'CenterCropPad',
-  'Col2Im',
-  'Compress',
-  'DeformConv',
-  'Det',
-  'GridSample',
-  'MaxRoiPool',
-  'RoiAlign',
-  'STFT',
-] as const;
-
-/** The same, for what transformers and the optimizers of ONNX Runtime make. */
-const fusedOps = [
-  'Attention',
-  'DequantizeLinear',
-  'RotaryEmbedding',
-  'Swish',
-  'com.microsoft.Attention',
-  'com.microsoft.BiasAdd',
-  'com.microsoft.BiasSplitGelu',
-  'com.microsoft.EmbedLayerNormalization',
-  'com.microsoft.FusedMatMul',
-  'com.microsoft.GroupQueryAttention',
-  'com.microsoft.MultiHeadAttention',
-  'com.microsoft.RotaryEmbedding',
-  'com.microsoft.TransposeMatMul',
-] as const;
+import { commonForms, fusedOps, keyOf, nestingOps, rareOps } from './table.js';
 
 type RareOp = (typeof rareOps)[number];
 
 export type RareForms = Readonly<
   Record<RareOp, (context: FormContext) => readonly Value[]> &
-    Record<(typeof fusedOps)[number], Decomposition>
+    Record<(typeof fusedOps)[number] | (typeof nestingOps)[number], Decomposition>
 >;
 
-const keyOf = ({ opType, domain }: Pick<Node, 'opType' | 'domain'>) =>
-  domain === '' ? opType : `${domain}.${opType}`;
-
 const isRare = (node: Pick<Node, 'opType' | 'domain'>): boolean =>
-  [...rareOps, ...fusedOps].some((name) => name === keyOf(node));
+  [...rareOps, ...fusedOps, ...nestingOps].some((name) => name === keyOf(node));
 
 let rareForms: RareForms | undefined;
 
@@ -90,7 +47,7 @@ const rareForm: Decomposition = (context) => {
 export function decompositionOf(node: Pick<Node, 'opType' | 'domain'>): Decomposition | undefined {
   if (isRare(node)) return rareForm;
   const key = keyOf(node);
-  return Object.hasOwn(table, key) ? table[key] : undefined;
+  return Object.hasOwn(commonForms, key) ? commonForms[key] : undefined;
 }
 
 const isBatchFirst = ({ attributes }: Node) => int(attributes, 'layout', 0) === 1;
@@ -122,7 +79,7 @@ export function hasStockKernel(node: Node): boolean {
   return isStockOp(opType, domain) && !(refused && beyondKernels[opType]?.(node));
 }
 
-const nests: ReadonlySet<string> = new Set(['If', 'Loop', 'Scan']);
+const nests: ReadonlySet<string> = new Set(nestingOps);
 
 /** How a node is written that cannot stay as it is, wherever it stands. */
 export function necessaryForm(builder: GraphBuilder, node: Node): Decomposition | undefined {

@@ -18,7 +18,7 @@ export interface TurnMaker {
 }
 
 /** Whether the body of a Loop never asks to stop. */
-function neverStops(builder: GraphBuilder, body: Graph): boolean {
+export function neverStops(builder: GraphBuilder, body: Graph): boolean {
   const [condition] = body.outputs;
   const given = body.inputs[1]?.name;
   let name = condition?.name ?? '';

@@ -1,5 +1,6 @@
 import { attentions } from './attention.js';
 import { compression } from './compression.js';
+import { controlFlow } from './control-flow.js';
 import { deformable } from './deformable.js';
 import { determinants } from './determinant.js';
 import { fusedForms } from './fused.js';
@@ -15,6 +16,7 @@ import { spectrogram } from './spectrogram.js';
 export const rareForms: RareForms = {
   ...attentions,
   ...compression,
+  ...controlFlow,
   ...deformable,
   ...determinants,
   ...fusedForms,

@@ -7,13 +7,13 @@ import type { Value } from '../value.js';
 
 /** Emits the nodes of a nested graph into the graph around it.
  *  @param bound what stands for the inputs of the graph, and for values that it captures where not themselves
- *  @param takeApart emits a node with graphs of its own
+ *  @param takeApart emits a node with graphs of its own; `ownName` is without that of the graphs around it
  *  @returns the outputs, in order */
 export function inlineGraph(
   builder: GraphBuilder,
   graph: Graph,
   bound: ReadonlyMap<string, Value>,
-  takeApart: (node: Node) => readonly (Value | undefined)[] | undefined,
+  takeApart: (node: Node, ownName: string) => readonly (Value | undefined)[] | undefined,
 ): readonly Value[] {
   const known = new Map(bound);
   for (const [name, tensor] of graph.initializers)
@@ -29,9 +29,10 @@ export function inlineGraph(
     const outer = renameNode(node, (name) =>
       node.outputs.includes(name) ? name : look(name).name,
     );
-    const name = builder.fresh(node.name || node.opType);
+    const ownName = node.name || node.opType;
+    const name = builder.fresh(ownName);
     const made =
-      takeApart({ ...outer, name }) ??
+      takeApart({ ...outer, name }, ownName) ??
       builder.emit(node.opType, operands, outer.attributes, {
         domain: node.domain,
         name,

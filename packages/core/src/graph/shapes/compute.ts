@@ -218,11 +218,11 @@ export const computeShapes = {
   GlobalAveragePool: globalPool,
   GlobalMaxPool: globalPool,
   GlobalLpPool: globalPool,
-  BatchNormalization: (context: ShapeContext): readonly TensorType[] => [
-    like(0)(context),
-    like(3)(context),
-    like(4)(context),
-  ],
+  /** Running statistics are there in training only. */
+  BatchNormalization: (context: ShapeContext): readonly TensorType[] =>
+    (int(context.attributes, 'training_mode', 0) === 0 ? [0] : [0, 3, 4]).map((i) =>
+      like(i)(context),
+    ),
   InstanceNormalization: like(0),
   GroupNormalization: like(0),
   LayerNormalization: (context: ShapeContext): readonly TensorType[] => {
