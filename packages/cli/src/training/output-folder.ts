@@ -65,7 +65,10 @@ export async function writeOutput(
     await makeFolder(resolve(folder));
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new GradwareError('FILE', `The folder ${folder} cannot be made: ${reason}`, { cause });
+    throw new GradwareError('FILE', `The folder ${folder} cannot be made: ${reason}`, {
+      remedy: 'Name a folder that can be written to (--out).',
+      cause,
+    });
   }
   await nodeRuntime.files.writeAtomic(path, bytes);
   return path;

@@ -1,5 +1,6 @@
 import { GradwareError } from '../errors.js';
 import type { Model, Node } from '../onnx/ir.js';
+import { generateAgain } from './remedies.js';
 
 /** The optimizer of an artifact set. ONNX Runtime's optimizer models declare types that its own runtime refuses, so
  *  only the nodes and their attributes count here. */
@@ -148,7 +149,10 @@ function reader(node: Node, where: string): Attributes {
     const attribute = node.attributes[name];
     if (attribute === undefined) return missing;
     if (attribute.type === 'float' || attribute.type === 'int') return attribute.value;
-    throw new GradwareError('INVALID_MODEL', `The attribute "${name}" is no number`, { where });
+    throw new GradwareError('INVALID_MODEL', `The attribute "${name}" is no number`, {
+      where,
+      remedy: generateAgain,
+    });
   };
 }
 

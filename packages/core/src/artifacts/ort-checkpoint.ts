@@ -5,6 +5,7 @@ import { hasIdentifier, readFlatBuffer, type Table } from '../onnx/flatbuffers/t
 import type { TensorData } from '../onnx/ir.js';
 import { decodeTensorTable, elementTypeOf } from '../onnx/ort-format/tensor.js';
 import { checkpointIdentifier, checkpointSchema } from './ort-checkpoint-schema.js';
+import { saveAgain } from './remedies.js';
 
 /** What an optimizer keeps between steps, as ONNX Runtime stores it. */
 export interface OptimizerState {
@@ -85,7 +86,7 @@ export function readOrtCheckpoint(bytes: Uint8Array, source: CheckpointSource = 
 }
 
 function invalid(problem: string, where: string): never {
-  throw new GradwareError('INVALID_CHECKPOINT', problem, { where });
+  throw new GradwareError('INVALID_CHECKPOINT', problem, { where, remedy: saveAgain });
 }
 
 function readTensors(tables: readonly Table[], context: Context): ReadonlyMap<string, TensorData> {

@@ -2,6 +2,7 @@ import { GradwareError } from '../errors.js';
 import type { TensorData } from '../onnx/ir.js';
 import { decodeTensorSequence } from '../onnx/tensor-sequence.js';
 import type { Checkpoint, OptimizerState, Property } from './ort-checkpoint.js';
+import { saveAgain } from './remedies.js';
 
 /** The names of files in the checkpoint folders that ONNX Runtime wrote before 1.16. */
 const roles = {
@@ -61,7 +62,7 @@ export function readPbseqCheckpoint(
 }
 
 function invalid(problem: string, where: string): never {
-  throw new GradwareError('INVALID_CHECKPOINT', problem, { where });
+  throw new GradwareError('INVALID_CHECKPOINT', problem, { where, remedy: saveAgain });
 }
 
 function merged(found: readonly Found[], where: string): ReadonlyMap<string, TensorData> {

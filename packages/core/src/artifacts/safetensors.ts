@@ -4,6 +4,7 @@ import type { DataType, TensorData } from '../onnx/ir.js';
 import { joinChunks } from '../onnx/packed.js';
 import { tensorBytes, tensorFromBytes } from '../onnx/tensor.js';
 import { repeatedKey } from './json-keys.js';
+import { saveAgain } from './remedies.js';
 
 /** The content of a file in the safetensors format. */
 export interface Safetensors {
@@ -49,7 +50,7 @@ function headerLength(bytes: Uint8Array): number {
 }
 
 function invalid(problem: string, where: string, cause?: unknown): never {
-  throw new GradwareError('INVALID_CHECKPOINT', problem, { where, cause });
+  throw new GradwareError('INVALID_CHECKPOINT', problem, { where, remedy: saveAgain, cause });
 }
 
 /** Reads a safetensors file. Values stay in `bytes` where they lie aligned.
@@ -178,6 +179,8 @@ export function encodeSafetensors({ tensors, metadata }: Safetensors): Uint8Arra
         `The safetensors format has no ${tensor.type} tensors`,
         {
           where: `tensor "${name}"`,
+          remedy:
+            'Save it as a type that the format has: floats and integers of 8 to 64 bits, or bools.',
         },
       );
     }

@@ -1,6 +1,7 @@
 import { GradwareError } from '../errors.js';
 import type { Graph, Model, Node, ValueInfo } from '../onnx/ir.js';
 import { usedNames } from '../onnx/names.js';
+import { generateAgain } from './remedies.js';
 
 /** A training model of ONNX Runtime without its machinery for accumulating gradients. */
 export interface TrainingModel {
@@ -116,7 +117,7 @@ export function parseTrainingModel(
 }
 
 function invalid(problem: string, where: string): never {
-  throw new GradwareError('INVALID_MODEL', problem, { where });
+  throw new GradwareError('INVALID_MODEL', problem, { where, remedy: generateAgain });
 }
 
 const without = (name: string, suffix: string): string | undefined =>

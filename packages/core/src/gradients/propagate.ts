@@ -3,7 +3,7 @@ import type { GraphBuilder } from '../graph/builder.js';
 import { plainNumbers } from '../graph/constants.js';
 import { carriesQuantized, quantizes } from '../graph/quantization.js';
 import { knownScan } from '../graph/scan.js';
-import { ShapeProblem } from '../graph/shapes/rule.js';
+import { fittingInputs, ShapeProblem } from '../graph/shapes/rule.js';
 import { sameShape, type Value } from '../graph/value.js';
 import { isFloatType } from '../onnx/element-types.js';
 import type { DataType, Node } from '../onnx/ir.js';
@@ -184,6 +184,7 @@ function backward(
     if (!(error instanceof ShapeProblem)) throw error;
     throw new GradwareError('INVALID_MODEL', `${node.opType}: ${error.message}`, {
       where: `node ${node.name}`,
+      remedy: fittingInputs,
     });
   }
 }

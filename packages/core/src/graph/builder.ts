@@ -6,7 +6,7 @@ import { foldNode, foldRuleOf } from './fold.js';
 import { helpers } from './helpers.js';
 import type { EmitOptions, GraphBuilder, Op } from './op.js';
 import { shapeRuleOf } from './shapes/index.js';
-import { ShapeProblem, type Types } from './shapes/rule.js';
+import { fittingInputs, ShapeProblem, type Types } from './shapes/rule.js';
 import {
   type Attributes,
   type Operand,
@@ -120,6 +120,7 @@ export function createBuilder(): GraphBuilder {
     if (rule === undefined)
       throw new GradwareError('UNSUPPORTED', `The shape of ${node.opType} is not known`, {
         where: `node ${node.name}`,
+        remedy: 'Write it with other ops, or name the types of its outputs (emit, with types).',
       });
     try {
       return rule({
@@ -136,6 +137,7 @@ export function createBuilder(): GraphBuilder {
       if (!(error instanceof ShapeProblem)) throw error;
       throw new GradwareError('INVALID_MODEL', `${node.opType}: ${error.message}`, {
         where: `node ${node.name}`,
+        remedy: fittingInputs,
       });
     }
   }

@@ -44,6 +44,7 @@ export function inlineFunctions(model: Model): Model {
     if (path.includes(key))
       throw new GradwareError('INVALID_MODEL', `The function ${definition.name} calls itself`, {
         where: `node ${node.name || node.outputs[0]}`,
+        remedy: 'Export the model again: a function is made of others.',
       });
     const scope = node.name || node.outputs[0] || definition.name;
     const known = new Map<string, string>();
@@ -78,7 +79,13 @@ export function inlineFunctions(model: Model): Model {
     return nodes.flatMap((node) => {
       count += 1;
       if (count > mostNodes)
-        throw new GradwareError('INVALID_MODEL', `The functions call more than ${mostNodes} nodes`);
+        throw new GradwareError(
+          'INVALID_MODEL',
+          `The functions call more than ${mostNodes} nodes`,
+          {
+            remedy: 'Export a smaller model, or one whose functions call each other less often.',
+          },
+        );
       const definition = definitions.get(keyOf({ domain: node.domain, name: node.opType }));
       if (definition !== undefined) return call(node, definition, path);
       return [mapSubgraphs(node, (graph) => ({ ...graph, nodes: expand(graph.nodes, path) }))];

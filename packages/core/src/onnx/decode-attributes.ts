@@ -128,5 +128,6 @@ function decodeAttribute(
   if (type === AttributeType.UNDEFINED) return missing(where);
   throw new GradwareError('UNSUPPORTED', `An attribute is of kind ${AttributeType[type] ?? type}`, {
     where,
+    remedy: 'Export the model without it: attributes are numbers, texts, tensors and graphs.',
   });
 }

@@ -8,6 +8,7 @@ import { toInteger } from './integers.js';
 import type { FunctionDefinition, Graph, Model, Node, TensorData, ValueInfo } from './ir.js';
 import { canonicalDomain, opsetsOf } from './opsets.js';
 import { modelReader } from './reader.js';
+import { exportAgain } from './remedies.js';
 import { decodeSparseTensor } from './sparse.js';
 import { decodeTensor } from './tensor-proto.js';
 import { validateModel } from './validate.js';
@@ -62,7 +63,9 @@ function readMessage(bytes: Uint8Array, file: string): onnx.ModelProto.$Properti
         : 'These bytes are not an ONNX model, or not a whole one',
       {
         where: `${file}, byte ${reader.pos} of ${bytes.byteLength}`,
-        ...(deep ? {} : { remedy: 'Check that the file was copied or downloaded completely.' }),
+        remedy: deep
+          ? 'Export the model with fewer graphs within graphs.'
+          : 'Check that the file was copied or downloaded completely.',
         cause,
       },
     );
@@ -117,7 +120,10 @@ function decodeNode(
   const opType = message.opType ?? '';
   const place = `${where}, node "${message.name || `#${index}`}" (${opType})`;
   if (opType === '') {
-    throw new GradwareError('INVALID_MODEL', 'A node has no op type', { where: place });
+    throw new GradwareError('INVALID_MODEL', 'A node has no op type', {
+      where: place,
+      remedy: exportAgain,
+    });
   }
   if (message.overload) {
     throw new GradwareError('UNSUPPORTED', 'A node calls an overloaded function', {

@@ -3,6 +3,7 @@ import { dataTypeOf } from './element-types.js';
 import type { onnx } from './generated/messages.js';
 import { toInteger } from './integers.js';
 import type { DataType, Dim, ValueInfo } from './ir.js';
+import { exportAgain, knownTypes } from './remedies.js';
 
 /** What the file says of a value.
  *  @throws GradwareError INVALID_MODEL for a value without a name, UNSUPPORTED for an unknown element type. */
@@ -13,7 +14,10 @@ export function decodeValueInfo(
   const name = message.name ?? '';
   const place = `${where}, value "${name}"`;
   if (name === '') {
-    throw new GradwareError('INVALID_MODEL', 'A value has no name', { where });
+    throw new GradwareError('INVALID_MODEL', 'A value has no name', {
+      where,
+      remedy: exportAgain,
+    });
   }
   return { name, ...decodeType(message.type ?? {}, place) };
 }
@@ -60,7 +64,10 @@ function decodeElement(code: number | null | undefined, where: string): DataType
   if (code == null || code === 0) return undefined;
   const element = dataTypeOf(code);
   if (element !== undefined) return element;
-  throw new GradwareError('UNSUPPORTED', `A value has the unknown element type ${code}`, { where });
+  throw new GradwareError('UNSUPPORTED', `A value has the unknown element type ${code}`, {
+    where,
+    remedy: knownTypes,
+  });
 }
 
 function decodeShape(
@@ -75,6 +82,9 @@ function decodeShape(
     if (size >= 0) return size;
     // Some exporters write -1 for "unknown"; anything else is damage.
     if (size === -1) return null;
-    throw new GradwareError('INVALID_MODEL', `A value has the dimension ${size}`, { where });
+    throw new GradwareError('INVALID_MODEL', `A value has the dimension ${size}`, {
+      where,
+      remedy: exportAgain,
+    });
   });
 }

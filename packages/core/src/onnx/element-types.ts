@@ -1,5 +1,6 @@
 import { type ErrorCode, GradwareError } from '../errors.js';
 import type { DataType, FloatType, TypedArray, ValueInfo } from './ir.js';
+import { exportAgain } from './remedies.js';
 
 /** A constructor of the typed arrays that hold tensor values. */
 export type TypedArrayConstructor = {
@@ -92,7 +93,10 @@ export interface Place {
 
 /** Throws the error of a tensor that is not right. */
 export function refuse(problem: string, { code = 'INVALID_DATA', where }: Place): never {
-  throw new GradwareError(code, problem, where === undefined ? {} : { where });
+  throw new GradwareError(code, problem, {
+    ...(where !== undefined && { where }),
+    ...(code === 'INVALID_MODEL' && { remedy: exportAgain }),
+  });
 }
 
 /** The number of values of a tensor.

@@ -1,5 +1,6 @@
 import { GradwareError } from '../errors.js';
 import type { TensorData } from './ir.js';
+import { exportAgain } from './remedies.js';
 
 /** The initializers of a graph while it is read. */
 export interface Initializers {
@@ -17,7 +18,10 @@ export function collectInitializers(where: string): Initializers {
       const place = `${where}, initializer "${name}"`;
       if (name === '' || all.has(name)) {
         const problem = name === '' ? 'has no name' : 'is there twice';
-        throw new GradwareError('INVALID_MODEL', `An initializer ${problem}`, { where: place });
+        throw new GradwareError('INVALID_MODEL', `An initializer ${problem}`, {
+          where: place,
+          remedy: exportAgain,
+        });
       }
       all.set(name, decode(place));
     },

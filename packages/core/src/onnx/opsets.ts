@@ -1,4 +1,5 @@
 import { GradwareError } from '../errors.js';
+import { exportAgain } from './remedies.js';
 
 /** The domain of ONNX's own ops is ''. */
 export const canonicalDomain = (domain: string | null | undefined): string =>
@@ -23,7 +24,7 @@ export function opsetsOf(
       throw new GradwareError(
         'INVALID_MODEL',
         `The model imports version ${version} of the operator set "${name || 'ai.onnx'}"`,
-        { where },
+        { where, remedy: exportAgain },
       );
     }
     // Genuine files import "" and "ai.onnx" at once: the last one counts, as in ONNX Runtime.

@@ -5,6 +5,7 @@ import { onnx } from './generated/messages.js';
 import { toInteger } from './integers.js';
 import type { TensorData } from './ir.js';
 import { countVarints, joinChunks, readVarints } from './packed.js';
+import { knownTypes } from './remedies.js';
 import { tensorBytes, tensorFromBytes } from './tensor.js';
 
 export type TensorMessage = onnx.TensorProto.$Properties;
@@ -41,6 +42,7 @@ export function decodeTensor(
   if (type === undefined) {
     throw new GradwareError('UNSUPPORTED', `A tensor has the unknown element type ${code}`, {
       where,
+      remedy: knownTypes,
     });
   }
   const dims = (message.dims ?? []).map(toInteger);

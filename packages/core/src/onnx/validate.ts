@@ -1,6 +1,7 @@
 import { GradwareError } from '../errors.js';
 import type { FunctionDefinition, Graph, Model, Node } from './ir.js';
 import { subgraphs, usedNames } from './names.js';
+import { exportAgain } from './remedies.js';
 
 /** A model that holds together: every name has one definition, every use has a definition before it.
  *  Nodes that only stand in the wrong order are put into topological order (of subgraphs too).
@@ -34,7 +35,7 @@ function validateGraph(graph: Graph, outer: ReadonlySet<string>, where: string):
 }
 
 const invalid = (problem: string, where: string): never => {
-  throw new GradwareError('INVALID_MODEL', problem, { where });
+  throw new GradwareError('INVALID_MODEL', problem, { where, remedy: exportAgain });
 };
 
 function firstRepeated(names: readonly string[]): string | undefined {

@@ -34,7 +34,7 @@ export function createContext(
       throw new GradwareError(
         'PLUGIN_CONTRACT',
         `A condition must be a bool scalar, not ${when.type}[${when.shape}]`,
-        { where },
+        { where, remedy: 'Compare one number of the gradients: op.Greater(op.globalNorm(g), 1).' },
       );
     return {
       owner: id,
@@ -72,7 +72,7 @@ export function createContext(
         throw new GradwareError(
           'PLUGIN_CONTRACT',
           `The metric "${key}" must be one number, not ${value.type}[${value.shape}]`,
-          { where },
+          { where, remedy: 'Report its mean, sum or norm: op.mean(value).' },
         );
       if (wantsMetric(name)) metrics.set(name, op.cast(op.reshape(value, []), 'float32'));
     },

@@ -178,6 +178,10 @@ export function ownState(
         throw new GradwareError(
           'PLUGIN_CONTRACT',
           `State ${full} is ${record.value.type}[${record.value.shape}] and was set to ${next.type}[${next.shape}]`,
+          {
+            remedy:
+              'Declare the state with that dtype and shape, or cast and reshape what it is set to.',
+          },
         );
       record.next = next;
       return next;

@@ -77,6 +77,7 @@ export function checkResults(
       `A plugin returned ${given} for ${value.type}[${value.shape}]`,
       {
         where: `${where}, gradient of ${value.parameter ?? value.name}`,
+        remedy: 'Return one gradient for each that is given, of its type and shape.',
       },
     );
   });

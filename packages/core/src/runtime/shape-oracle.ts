@@ -68,6 +68,8 @@ export function createShapeOracle(runtime: Runtime): ShapeOracle {
     } catch (cause) {
       const reason = messageOf(cause);
       throw new GradwareError('INVALID_MODEL', `ONNX Runtime cannot run the model: ${reason}`, {
+        remedy:
+          'Check that ONNX Runtime runs the model on inputs of these shapes, and export it again.',
         cause,
       });
     } finally {

@@ -18,6 +18,9 @@ export type ShapeRule = (context: ShapeContext) => Types;
 /** A reason why the type of an output cannot be told; the caller adds the node. */
 export class ShapeProblem extends Error {}
 
+/** What to do about one. */
+export const fittingInputs = 'Give it inputs that fit; where a model has it, export that again.';
+
 export function problem(reason: string): never {
   throw new ShapeProblem(reason);
 }

@@ -12,6 +12,7 @@ function gradientAxes({ op, x, constant, node }: LoweringContext): readonly Valu
     return [op.ints(reducedAxes(a, b)), op.ints(reducedAxes(b, a))];
   throw new GradwareError('NO_LOWERING', 'Shapes that depend on data cannot be broadcast back', {
     where: `node ${node.name}`,
+    remedy: 'Make the artifacts from the forward model again, with fixed shapes.',
   });
 }
 

@@ -2,6 +2,7 @@ import { GradwareError } from '../../errors.js';
 import type { Table } from '../flatbuffers/table.js';
 import { clampInteger } from '../integers.js';
 import type { Attribute, Graph } from '../ir.js';
+import { convertAgain } from '../remedies.js';
 import { decodeTensorTable } from './tensor.js';
 
 export type DecodeGraph = (table: Table, where: string) => Graph;
@@ -9,7 +10,10 @@ export type DecodeGraph = (table: Table, where: string) => Graph;
 type Decoder = (table: Table, where: string, decodeGraph: DecodeGraph) => Attribute;
 
 const missing = (where: string): never => {
-  throw new GradwareError('INVALID_MODEL', 'An attribute has no value', { where });
+  throw new GradwareError('INVALID_MODEL', 'An attribute has no value', {
+    where,
+    remedy: convertAgain,
+  });
 };
 
 const tensorOf = (table: Table, where: string) =>
@@ -67,12 +71,14 @@ export function decodeAttributeTables(
     if (attributes.has(name))
       throw new GradwareError('INVALID_MODEL', 'A node has the same attribute twice', {
         where: place,
+        remedy: convertAgain,
       });
     const kind = table.int32('type') ?? 0;
     const decode = decoders.get(kind);
     if (decode === undefined)
       throw new GradwareError('UNSUPPORTED', `An attribute is of the kind ${kind}`, {
         where: place,
+        remedy: convertAgain,
       });
     attributes.set(name, decode(table, place, decodeGraph));
   }

@@ -4,6 +4,7 @@ import { collectInitializers } from '../initializers.js';
 import { clampInteger } from '../integers.js';
 import type { Graph, Model, Node, TensorData, ValueInfo } from '../ir.js';
 import { canonicalDomain, opsetsOf } from '../opsets.js';
+import { convertAgain } from '../remedies.js';
 import { denseTensor } from '../sparse.js';
 import { decodeAttributeTables } from './attributes.js';
 import { sessionSchema } from './schema.js';
@@ -28,7 +29,10 @@ export function decodeOrtModel(bytes: Uint8Array, file: string): Model {
   const model = root.table('model');
   const graph = model?.table('graph');
   if (model === undefined || graph === undefined)
-    throw new GradwareError('INVALID_MODEL', 'The .ort file holds no graph', { where: file });
+    throw new GradwareError('INVALID_MODEL', 'The .ort file holds no graph', {
+      where: file,
+      remedy: convertAgain,
+    });
   const opsets = opsetsOf(
     model.tables('opset_import').map((table) => ({
       domain: table.string('domain'),
@@ -105,7 +109,10 @@ function decodeNode(table: Table, index: number, where: string): Node {
   const name = table.string('name') ?? '';
   const place = `${where}, node "${name || `#${index}`}" (${opType})`;
   if (opType === '')
-    throw new GradwareError('INVALID_MODEL', 'A node has no op type', { where: place });
+    throw new GradwareError('INVALID_MODEL', 'A node has no op type', {
+      where: place,
+      remedy: convertAgain,
+    });
   if (table.int32('type') === fusedNode)
     throw new GradwareError('UNSUPPORTED', `The node ${opType} was compiled for one provider`, {
       where: place,

@@ -2,13 +2,18 @@ import { GradwareError } from '../../errors.js';
 import { dataTypeOf } from '../element-types.js';
 import type { Table } from '../flatbuffers/table.js';
 import type { DataType, Dim, ValueInfo } from '../ir.js';
+import { convertAgain } from '../remedies.js';
 import { typeTags } from './schema.js';
 
 /** What an .ort file says of a value.
  *  @throws GradwareError INVALID_MODEL for a nameless value or a negative size, UNSUPPORTED for an unknown type */
 export function decodeValueTable(table: Table, where: string): ValueInfo {
   const name = table.string('name') ?? '';
-  if (name === '') throw new GradwareError('INVALID_MODEL', 'A value has no name', { where });
+  if (name === '')
+    throw new GradwareError('INVALID_MODEL', 'A value has no name', {
+      where,
+      remedy: convertAgain,
+    });
   const place = `${where}, value "${name}"`;
   return { name, ...decodeType(table.table('type'), place) };
 }
@@ -43,7 +48,10 @@ function decodeElement(tensor: Table, where: string): DataType | undefined {
   if (code === 0) return undefined;
   const element = dataTypeOf(code);
   if (element !== undefined) return element;
-  throw new GradwareError('UNSUPPORTED', `A value has the unknown element type ${code}`, { where });
+  throw new GradwareError('UNSUPPORTED', `A value has the unknown element type ${code}`, {
+    where,
+    remedy: convertAgain,
+  });
 }
 
 const dimensionKinds = { value: 1, name: 2 } as const;
@@ -60,6 +68,9 @@ function decodeShape(tensor: Table, where: string): readonly Dim[] | undefined {
       const size = Number(value?.int64('dim_value') ?? 0n);
       if (Number.isSafeInteger(size) && size >= 0) return size;
       if (size === -1) return null;
-      throw new GradwareError('INVALID_MODEL', `A value has the dimension ${size}`, { where });
+      throw new GradwareError('INVALID_MODEL', `A value has the dimension ${size}`, {
+        where,
+        remedy: convertAgain,
+      });
     });
 }

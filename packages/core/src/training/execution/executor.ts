@@ -155,7 +155,9 @@ async function runStage(session: InferenceSession, stage: Stage, known: Tensors)
   for (const name of stage.inputs) {
     const tensor = known[name];
     if (tensor === undefined)
-      throw new GradwareError('INVALID_DATA', `Nothing is fed for "${name}"`);
+      throw new GradwareError('INVALID_DATA', `Nothing is fed for "${name}"`, {
+        remedy: 'Feed a Tensor under this name.',
+      });
     feeds[name] = tensor;
   }
   try {

@@ -124,7 +124,10 @@ function checkResult(
           ? `${given.constructor.name} of ${String(Reflect.get(given, 'length'))}`
           : typeof given
       }`,
-      place,
+      {
+        ...place,
+        remedy: 'Return { parameter, shape, data }, the data a Float32Array of that length.',
+      },
     );
   if (result?.parameter !== undefined && result.parameter !== parameter)
     throw new GradwareError(
