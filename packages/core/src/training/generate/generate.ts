@@ -19,7 +19,7 @@ import { createShapeOracle } from '../../runtime/shape-oracle.js';
 import type { Source } from '../api.js';
 import { fedInputs, predictionNames } from '../source/forward-graph.js';
 import { nodesOfSteps } from '../source/known-ops.js';
-import { readForwardModel } from '../source/load.js';
+import { type ReadForward, readForwardModel } from '../source/load.js';
 import { evaluationExportWarnings } from '../source/trainable.js';
 import { openDimensions } from './dimensions.js';
 import { namedFiles } from './files.js';
@@ -74,14 +74,13 @@ export async function generateArtifacts(
   given: Source,
   options: GenerateOptions = {},
 ): Promise<GeneratedArtifacts> {
-  const { model, file } = await readForwardModel(runtime.files, given);
-  return artifactsOf(model, file, options, createShapeOracle(runtime));
+  const read = await readForwardModel(runtime.files, given);
+  return artifactsOf(read, options, createShapeOracle(runtime));
 }
 
 /** The artifacts of a model in memory. */
 async function artifactsOf(
-  model: Model,
-  file: string,
+  { model, file, kinds, traces }: ReadForward,
   options: GenerateOptions,
   oracle: ShapeOracle,
 ): Promise<GeneratedArtifacts> {
@@ -97,7 +96,7 @@ async function artifactsOf(
   const plan = planParameters(
     graph,
     predictions,
-    { requiresGrad, frozenParams, straightThrough },
+    { requiresGrad, frozenParams, straightThrough, kinds },
     file,
   );
   const open = openDimensions(fedInputs(graph), options.dimensions ?? {}, file);
@@ -142,7 +141,7 @@ async function artifactsOf(
     files: namedFiles(bytes, prefix),
     withoutOrtKernel,
     warnings: [
-      ...evaluationExportWarnings(model.graph),
+      ...evaluationExportWarnings(model.graph, undefined, traces),
       ...(withoutOrtKernel.length > 0
         ? [
             `ORT's own training runtime has no CPU kernel for ${withoutOrtKernel.join(', ')}: it cannot train these artifacts, Gradware can.`,

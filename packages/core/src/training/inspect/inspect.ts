@@ -4,12 +4,18 @@ import { decompositionOf } from '../../graph/decompose/index.js';
 import { prune } from '../../graph/order.js';
 import { upgradeModel } from '../../graph/upgrade.js';
 import { canLower } from '../../lowering/lower.js';
-import type { DataType, Model, Node, ValueInfo } from '../../onnx/ir.js';
+import type { DataType, Node, ValueInfo } from '../../onnx/ir.js';
 import type { FileAccess } from '../../runtime/runtime.js';
 import type { ArtifactFiles, TrainingOptions } from '../api.js';
 import { findArtifacts } from '../source/find-artifacts.js';
 import { type Cut, gradientPaths } from '../source/gradient-paths.js';
-import { isArtifactFiles, readForwardModel, readModel, type Trainable } from '../source/load.js';
+import {
+  isArtifactFiles,
+  type ReadForward,
+  readForwardModel,
+  readModel,
+  type Trainable,
+} from '../source/load.js';
 import { loadParameters } from '../source/load-checkpoint.js';
 import {
   chooseParameters,
@@ -73,11 +79,11 @@ export async function inspect(
     (await files.isFolder(given))
   )
     return inspectArtifacts(files, await findArtifacts(files, given));
-  const { model, file } = await readForwardModel(files, given);
-  return inspectForward(model, file, options);
+  return inspectForward(await readForwardModel(files, given), options);
 }
 
-function inspectForward(model: Model, file: string, options: InspectOptions): Inspection {
+function inspectForward(read: ReadForward, options: InspectOptions): Inspection {
+  const { model, file } = read;
   const { graph } = upgradeModel(model);
   const predictions = options.lossInputNames ?? graph.outputs.slice(0, 1).map(({ name }) => name);
   const parameters = chooseParameters(
@@ -85,6 +91,8 @@ function inspectForward(model: Model, file: string, options: InspectOptions): In
     predictions,
     options.requiresGrad,
     options.frozenParams,
+    undefined,
+    read.kinds,
   );
   const trained = parameters.filter(({ trains }) => trains).map(({ name }) => name);
   const asked = parameters.flatMap(({ name, why }) =>
@@ -112,7 +120,7 @@ function inspectForward(model: Model, file: string, options: InspectOptions): In
     ),
     unreachable: [...unreachable.keys()].filter((name) => trained.includes(name)),
     cuts,
-    warnings: evaluationExportWarnings(model.graph),
+    warnings: evaluationExportWarnings(model.graph, undefined, read.traces),
   };
 }
 

@@ -1,21 +1,11 @@
 import type { Graph, TensorData } from '../../onnx/ir.js';
 
-/** No weight has such numbers: what they are added to shall not count. */
-const beyondWeights = 1e9;
-
-const scanned = 2 ** 24;
-
-/** Whether a tensor is a mask or a bound: some of its numbers are infinite or as good as that. */
-export function isMask({ type, data }: TensorData): boolean {
-  if ((type !== 'float32' && type !== 'float64') || data.length > scanned) return false;
-  return (data as Float32Array).some((value) => !(Math.abs(value) < beyondWeights));
-}
-
 function isUniform({ data }: TensorData): boolean {
   return (data as Float32Array).every((value) => value === data[0]);
 }
 
-const listed = (lines: readonly string[]) =>
+/** At most three, and how many more. */
+export const listed = (lines: readonly string[]) =>
   lines.length > 3
     ? `${lines.slice(0, 3).join(', ')} and ${lines.length - 3} more`
     : lines.join(', ');
@@ -55,8 +45,9 @@ function untiedWeights({ initializers }: Graph): readonly string[] {
   return found;
 }
 
+/** How to export a model for training from PyTorch, with its exporter and with that of before 2.9. */
 const remedy =
-  'Export it for training: torch.onnx.export(..., training=TrainingMode.TRAINING, do_constant_folding=False).';
+  'Export it for training: torch.onnx.export(..., optimize=False), or with dynamo=False training=TrainingMode.TRAINING, do_constant_folding=False.';
 
 /** What an export tells of weights that were apart and are now one, or the other way round. */
 export function tieWarnings(graph: Graph): readonly string[] {

@@ -12,6 +12,7 @@ import { isSource, readSource } from '../read-source.js';
 import { checkBatchNormMode } from './batch-norm.js';
 import { weightsAsInitializers } from './constant-weights.js';
 import type { ModelSource } from './source.js';
+import type { Kinds } from './trainable.js';
 
 /** What can be trained: a folder of artifacts, the artifact files one by one, or a forward model. */
 export type Trainable = Source | ArtifactFiles;
@@ -34,7 +35,7 @@ export async function loadSource(
     const { findArtifacts } = await import('./find-artifacts.js');
     return loadArtifacts(files, await findArtifacts(files, given), options, oracle);
   }
-  const { model, file } = await readForwardModel(files, given);
+  const { model, file, kinds, traces } = await readForwardModel(files, given);
   if (isTrainingModel(model))
     throw new GradwareError('INVALID_MODEL', 'This is a training model: it needs its checkpoint', {
       where: file,
@@ -48,6 +49,8 @@ export async function loadSource(
     {
       model,
       file,
+      kinds,
+      traces,
       loss: typeof loss === 'string' ? lossByName(loss) : loss,
       lossInputNames: options.lossInputNames,
       requiresGrad: options.requiresGrad,
@@ -106,7 +109,7 @@ export async function readModel(
   files: FileAccess,
   source: Source,
   title: string,
-): Promise<{ readonly model: Model; readonly file: string }> {
+): Promise<{ readonly model: Model; readonly file: string; readonly bytes: Uint8Array }> {
   const { bytes, file } = await readSource(files, source, title);
   const path = source instanceof Uint8Array || source instanceof ArrayBuffer ? undefined : source;
   const externalData = path && ((location: string) => files.readBeside(path, location));
@@ -114,18 +117,34 @@ export async function readModel(
   const decode = isOrtModel(bytes)
     ? (await import('../../onnx/decode-any-model.js')).decodeModel
     : decodeOnnxModel;
-  return { model: decode(bytes, { file, ...(externalData && { externalData }) }), file };
+  return { model: decode(bytes, { file, ...(externalData && { externalData }) }), file, bytes };
 }
 
-/** A model to be differentiated: its weights are initializers of its own graph. */
-export async function readForwardModel(files: FileAccess, source: Source) {
-  const read = await readModel(files, source, 'the model');
-  const model = weightsAsInitializers(read.model);
-  const nests = model.graph.nodes.some((node) => subgraphs(node).length > 0);
-  if (!nests && model.functions.length === 0) return { model, file: read.file };
+/** A model to be differentiated, with its weights as initializers of its own graph, and what the export did to it. */
+export interface ReadForward {
+  readonly model: Model;
+  readonly file: string;
+  readonly kinds?: Kinds;
+  /** Warnings of what was lost in the export. */
+  readonly traces?: readonly string[];
+}
+
+export async function readForwardModel(files: FileAccess, source: Source): Promise<ReadForward> {
+  const { model: given, file, bytes } = await readModel(files, source, 'the model');
+  const model = weightsAsInitializers(given);
   // Few models hold weights there.
-  const { withWeightsOutside } = await import('./nested-weights.js');
-  return { model: withWeightsOutside(model), file: read.file };
+  if (model.functions.length > 0 || model.graph.nodes.some((node) => subgraphs(node).length > 0)) {
+    const { withWeightsOutside } = await import('./nested-weights.js');
+    return withNotes(withWeightsOutside(model), file, bytes);
+  }
+  return withNotes(model, file, bytes);
+}
+
+/** Exporters that merge, fold and note are those of PyTorch and TensorFlow. */
+async function withNotes(model: Model, file: string, bytes: Uint8Array): Promise<ReadForward> {
+  if (!/^(pytorch|tf2onnx)$/.test(model.producer)) return { model, file };
+  const { undoExport } = await import('./torch-export.js');
+  return { file, ...undoExport(model, isOrtModel(bytes) ? new Uint8Array() : bytes) };
 }
 
 async function loadArtifacts(

@@ -28,6 +28,7 @@ import {
   chooseParameters,
   evaluationExportWarnings,
   isSetting,
+  type Kinds,
   type ParameterChoice,
 } from './trainable.js';
 
@@ -41,6 +42,9 @@ export interface ForwardModel {
   readonly batchNorm?: BatchNormMode | undefined;
   readonly straightThrough?: ReadonlySet<string> | undefined;
   readonly file: string;
+  readonly kinds?: Kinds | undefined;
+  /** Warnings of what was lost in the export. */
+  readonly traces?: readonly string[] | undefined;
 }
 
 /** A plain forward model, which Gradware differentiates itself.
@@ -112,7 +116,7 @@ export async function forwardSource(
     nominal: false,
     defaultLearningRate: undefined,
     warnings: [
-      ...evaluationExportWarnings(model.graph, given.batchNorm),
+      ...evaluationExportWarnings(model.graph, given.batchNorm, given.traces),
       ...lossWarnings(loss.name, model.graph, predictions),
     ],
     async build(values, form) {
@@ -171,9 +175,16 @@ function chooseWeights(
   graph: Graph,
   predictions: readonly string[],
   statistics: ReadonlyMap<string, string>,
-  { requiresGrad, frozenParams, straightThrough, file }: ForwardModel,
+  { requiresGrad, frozenParams, straightThrough, file, kinds }: ForwardModel,
 ): Weights {
-  const choices = chooseParameters(graph, predictions, requiresGrad, frozenParams, straightThrough);
+  const choices = chooseParameters(
+    graph,
+    predictions,
+    requiresGrad,
+    frozenParams,
+    straightThrough,
+    kinds,
+  );
   const trainable = choices.filter(({ trains }) => trains).map(({ name }) => name);
   if (trainable.length === 0) refuseNothingToTrain(choices, file);
   const follows = ({ name, trains }: ParameterChoice) => !trains && statistics.has(name);

@@ -6,7 +6,6 @@ import type { DataType, Graph, Node, TensorData } from '../../onnx/ir.js';
 import { ownNames, subgraphs, usedNames } from '../../onnx/names.js';
 import { selectNames } from '../../plugins/match.js';
 import { type BatchNormMode, isBatchNorm, isTraining } from './batch-norm.js';
-import { isMask, tieWarnings } from './export-traces.js';
 import { letsThrough } from './gradient-paths.js';
 
 /** Why a parameter is trained, or is not. */
@@ -17,6 +16,9 @@ export interface ParameterChoice {
   readonly trains: boolean;
   readonly why: string;
 }
+
+/** What exporters note of initializers: that they are parameters, or why they are none. */
+export type Kinds = ReadonlyMap<string, true | string>;
 
 const usedAs = 'used as ';
 const statistic = 'a running statistic';
@@ -134,6 +136,17 @@ function startsState({ opType, domain, attributes, inputs }: Node, i: number): b
   return isState && next !== body.value.inputs[i]?.name;
 }
 
+/** No weight has such numbers: what they are added to shall not count. */
+const beyondWeights = 1e9;
+
+const scanned = 2 ** 24;
+
+/** Whether a tensor is a mask or a bound: some of its numbers are infinite or as good as that. */
+function isMask({ type, data }: TensorData): boolean {
+  if ((type !== 'float32' && type !== 'float64') || data.length > scanned) return false;
+  return (data as Float32Array).some((value) => !(Math.abs(value) < beyondWeights));
+}
+
 const isProduct = ({ nodes }: Graph, name: string): boolean =>
   nodes.some(({ opType, outputs }) => opType === 'MatMul' && outputs.includes(name));
 
@@ -149,8 +162,8 @@ function partsOfShapes({ nodes }: Graph): ReadonlySet<string> {
 
 /** Decides what trains: floating-point initializers that the loss reaches, but for running statistics, what is only a
  *  bound, an exponent or a shape, the zeros that a recurrence starts from, and single numbers that are neither weights
- *  nor biases of a layer. What branches and loops capture is judged by what they do with it. Names and globs override
- *  that.
+ *  nor biases of a layer, nor what the export notes as no parameter. What branches and loops capture is judged by what
+ *  they do with it. Names and globs override that.
  *  @throws GradwareError UNKNOWN_PARAMETER for a pattern that matches nothing */
 export function chooseParameters(
   graph: Graph,
@@ -158,6 +171,7 @@ export function chooseParameters(
   requiresGrad: readonly string[] | undefined,
   frozenParams: readonly string[] | undefined,
   straightThrough?: ReadonlySet<string>,
+  kinds?: Kinds,
 ): readonly ParameterChoice[] {
   const reached = reachable(graph, predictions, straightThrough);
   const shaping = partsOfShapes(graph);
@@ -188,13 +202,16 @@ export function chooseParameters(
     if (unwanted?.has(name)) return [false, 'frozen by frozenParams'];
     if (wanted !== undefined) return [false, 'not named by requiresGrad'];
     if (!reached.has(name)) return [false, notReached];
+    const kind = kinds?.get(name);
+    if (typeof kind === 'string') return [false, kind];
     const tensor = graph.initializers.get(name);
     if (tensor !== undefined && isMask(tensor))
       return [false, 'a mask or a bound: numbers of 1e9 and more'];
     const starts = own.length > 0 && own.every(({ node, i }) => startsState(node, i));
     if (starts && tensor !== undefined && isZero(tensor)) return [false, 'a first state of zeros'];
     const single = elementCount(shape) <= 1;
-    if (single && (shape.length === 0 || !own.some(isWeight))) return [false, 'a single number'];
+    if (!kind && single && (shape.length === 0 || !own.some(isWeight)))
+      return [false, 'a single number'];
     return [true, 'a weight that the loss depends on'];
   }
 
@@ -208,6 +225,7 @@ export function chooseParameters(
 export function evaluationExportWarnings(
   graph: Graph,
   batchNorm?: BatchNormMode,
+  traces: readonly string[] = [],
 ): readonly string[] {
   const warnings: string[] = [];
   const folded = graph.nodes.filter(
@@ -233,7 +251,7 @@ export function evaluationExportWarnings(
     warnings.push(
       `${still.length} batch norms are exported for evaluation: they use their running statistics and do not change them. Say batchNorm: 'train' to train them, 'frozen' if that is what you want.`,
     );
-  return [...warnings, ...tieWarnings(graph)];
+  return [...traces, ...warnings];
 }
 
 function isTrainingDropout(graph: Graph, node: Node): boolean {
