@@ -105,3 +105,16 @@ test('a parameter that nothing uses is unreachable where it is asked for', async
   expect(found.unreachable).toEqual(['u']);
   expect(found.cuts).toEqual([]);
 });
+
+test('ops of later opsets run that steps take apart', async () => {
+  const nodes: readonly Given[] = [
+    ['MatMul', 'x w', 'h'],
+    ['Swish', 'h', 'y'],
+  ];
+  const later = { ...modelOf(nodes, ['w']), opsets: new Map([['', 24]]), irVersion: 10 };
+  const { ops } = await inspectModel(nodeFiles, encodeModel(later));
+  expect(ops.map(({ op, runs }) => [op, runs])).toEqual([
+    ['MatMul', true],
+    ['Swish', true],
+  ]);
+});

@@ -168,7 +168,7 @@ function countOps(
   for (const node of nodes) {
     const key = `${node.domain}.${node.opType}`;
     const gradient = gradientOf(node);
-    const runs = canLower(node) || !inSteps.has(node);
+    const runs = canLower(node) || decompositionOf(node) !== undefined || !inSteps.has(node);
     const known = uses.get(key);
     const refused = gradient === 'missing' || !runs ? [node.name || (node.outputs[0] ?? '')] : [];
     const rank = Math.max(

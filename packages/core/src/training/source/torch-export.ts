@@ -22,6 +22,13 @@ interface Original {
   readonly form?: Pick<Node, 'opType' | 'attributes'> & { readonly shape?: readonly number[] };
 }
 
+/** A parameter in a place that a call takes it. */
+interface Pair {
+  readonly token: string;
+  readonly slot: Slot;
+  readonly original: Original;
+}
+
 const isSame = (a: TensorData, b: TensorData): boolean =>
   a === b ||
   (a.type === b.type &&
@@ -213,64 +220,68 @@ function withOriginals(graph: Graph, notes: TorchNotes) {
     return output;
   }
 
-  /** Which parameter each place takes, as far as they can be told apart and have the numbers that they should. */
-  function pairs(call: Call): readonly (readonly [string, Slot, Original])[] {
-    const { tokens } = call;
+  /** Which parameter each place takes, as far as that can be told, and what the call takes beside them. What notes
+   *  prove comes first; the rest was made one with others, and stands in order, or is told by its name. */
+  function pairs(call: Call) {
     const own = ownSlots(call);
-    const slots = call.slots.filter((slot) => !own.includes(slot));
-    const origins = slots.map(({ name }) => notes.originsOf(name));
-    const complete =
-      slots.length === tokens.length ||
-      (slots.length < tokens.length && call.rules.includes('RemoveOptionalBias'));
-    // What was computed of several may be anything.
-    const byPlace =
-      complete && origins.every(({ length }) => length < 2)
-        ? slots.map((slot, i) => [tokens[i] ?? '', slot] as const)
-        : [];
-    const byName = slots.flatMap((slot, i) => {
-      const [origin, other] = origins[i] ?? [];
-      const single = other === undefined ? origin : undefined;
-      const token = notes.tokenOf(slot.name) ?? notes.tokenOf(single ?? '') ?? '';
-      return tokens.includes(token) ? [[token, slot] as const] : [];
+    const [first, ...others] = call.tokens;
+    // The bias comes before the matrices.
+    const left = call.target === 'addmm' && first ? [...others, first] : [...call.tokens];
+    const users = new Map<string, Node>();
+    const proven: Pair[] = [];
+    const strangers: Omit<Pair, 'token'>[] = [];
+    for (const slot of call.slots.filter((each) => !own.includes(each))) {
+      const tokens = notes.tokensOf(slot.name);
+      const [token = ''] = tokens;
+      const original = originalOf(call, slot, graph.initializers.get(slot.name) as TensorData);
+      // What was computed in another way may be anything.
+      const isKnown = notes.tokenOf(slot.name) !== undefined || original.form !== undefined;
+      const isSingle = isKnown && tokens.length === 1;
+      if (isSingle && left.includes(token)) {
+        users.set(token, slot.node);
+        proven.push({ token, slot, original });
+      } else if (isSingle && (users.get(token) ?? slot.node) === slot.node)
+        strangers.push({ slot, original });
+      for (const each of tokens) if (left.includes(each)) left.splice(left.indexOf(each), 1);
+    }
+    const isInOrder = strangers.length === left.length;
+    const merged = strangers.flatMap(({ slot, original }, i): Pair[] => {
+      const ending = `_${mangled(slot.name.slice(slot.name.lastIndexOf('.') + 1))}`;
+      const alike = left.filter((token) => token.endsWith(ending));
+      const token = isInOrder ? left[i] : alike.length === 1 ? alike[0] : undefined;
+      return token === undefined ? [] : [{ token, slot, original }];
     });
-    const withOriginal = (found: typeof byPlace) =>
-      found.map(
-        ([token, slot]) =>
-          [
-            token,
-            slot,
-            originalOf(call, slot, graph.initializers.get(slot.name) as TensorData),
-          ] as const,
-      );
-    const fits = (found: ReturnType<typeof withOriginal>) =>
-      found.every(([token, , { tensor }]) => {
-        const known = initializers.get(nameOfToken.get(token) ?? '');
-        return known === undefined || isSame(known, tensor);
-      });
-    return [byPlace, byName].map(withOriginal).find(fits) ?? [];
+    const taken = [...proven, ...merged].filter(({ token, original }) => {
+      const known = initializers.get(nameOfToken.get(token) ?? '');
+      return known === undefined || isSame(known, original.tensor);
+    });
+    return { taken, left: left.filter((each) => merged.every(({ token }) => token !== each)) };
   }
 
   /** A bias of zeros that was left out. */
-  function restoreBias(call: Call): void {
-    const { tokens, nodes, rules } = call;
+  function restoreBias(call: Call, left: readonly string[]): void {
+    const { nodes, rules } = call;
     const node = nodes.find(({ opType }) => outputAxis[opType] !== undefined);
     if (!/RemoveOptionalBias\w*(?!.*FuseBatchNorm)/.test(rules) || node === undefined) return;
     const [, weight = '', bias = ''] = inputs.get(node) ?? node.inputs;
     const tensor = initializers.get(weight);
-    if (bias !== '' || tensor === undefined || (!isFolded(call) && tokens.length !== 2)) return;
+    if (bias !== '' || tensor === undefined || (!isFolded(call) && left.length !== 1)) return;
     const size = outputAxis[node.opType]?.(node, tensor.dims) ?? 0;
     const zeros = filled(tensor.type, [size], 0);
     const folded = isFolded(call);
-    const token = folded ? `p_${weight}_bias` : (tokens[1] ?? '');
+    const token = folded ? `p_${weight}_bias` : (left[0] ?? '');
     const known = initializers.get(nameOfToken.get(token) ?? '');
     if (known !== undefined && !isSame(known, zeros)) return;
     const name = add(token, folded ? `${weight}_bias` : nameOf(token, call), zeros);
     put({ node, i: 2, name }, name);
   }
 
+  const leftovers = new Map<Call, readonly string[]>();
   for (const call of notes.calls) {
     if (isFolded(call)) continue;
-    for (const [token, slot, original] of pairs(call)) {
+    const { taken: found, left } = pairs(call);
+    leftovers.set(call, left);
+    for (const { token, slot, original } of found) {
       const name = add(token, nameOf(token, call), original.tensor);
       taken.add(name);
       if (name !== slot.name) put(slot, inForm(name, original));
@@ -281,7 +292,7 @@ function withOriginals(graph: Graph, notes: TorchNotes) {
         put(slot, add(`c_${slot.name}`, `${slot.name}_constant`, tensor));
     }
   }
-  for (const call of notes.calls) restoreBias(call);
+  for (const call of notes.calls) restoreBias(call, leftovers.get(call) ?? []);
 
   const nodes = graph.nodes.map((node) => {
     const own = inputs.get(node);

@@ -4,6 +4,7 @@ import type { ModelNotes, Notes } from '../../onnx/metadata.js';
 
 const callKey = 'pkg.torch.onnx.fx_node';
 const kindKey = 'pkg.torch.export.graph_signature.InputSpec.kind';
+const scopesKey = 'pkg.torch.onnx.name_scopes';
 const tokenKey = 'pkg.torch.onnx.original_node_name';
 
 const noNotes: Notes = new Map();
@@ -38,6 +39,8 @@ export interface TorchNotes {
   /** What an initializer is called in calls. */
   tokenOf(name: string): string | undefined;
   kindOf(name: string): 'parameter' | 'constant' | undefined;
+  /** The same of an initializer, or of all that it was computed of when the model was exported. */
+  tokensOf(name: string): readonly string[];
   /** What an initializer was computed of when the model was exported, without what was made of nothing. */
   originsOf(name: string): readonly string[];
   /** What was computed when the model was exported, and of which parameter. */
@@ -89,7 +92,7 @@ export function torchNotes(
       tokens: (given.match(/%[pbc]_\w+/g) ?? []).flatMap((name) =>
         fed.has(name) ? [] : [name.slice(1)],
       ),
-      scopes: listOf(notes[0]?.get('pkg.torch.onnx.name_scopes')).reverse(),
+      scopes: listOf(notes[0]?.get(scopesKey)).reverse(),
       nodes: own,
       slots: own.flatMap((node) =>
         node.inputs.flatMap((name, i) => (hasAxes(name) ? [{ node, i, name }] : [])),
@@ -97,6 +100,27 @@ export function torchNotes(
       rules,
     };
   });
+  // The exporter writes Split anew, without notes; what takes a part of it has some.
+  for (const node of nodes) {
+    const [name = ''] = node.inputs;
+    const own = /\bin_proj_(weight|bias)$/.exec(name)?.[0];
+    if (node.opType !== 'Split' || own === undefined || notesOf(node).has(callKey)) continue;
+    const user = nodes.find(({ inputs: taken }) => taken.some((one) => node.outputs.includes(one)));
+    const scopes = user === undefined ? [] : listOf(notesOf(user).get(scopesKey)).reverse();
+    const [, scope] = scopes;
+    if (scope === undefined) continue;
+    const tokens = [`p_${mangled(scope === '' ? own : `${scope}.${own}`)}`];
+    calls.push({
+      ...{
+        target: 'split',
+        tokens,
+        scopes,
+        nodes: [node],
+        slots: [{ node, i: 0, name }],
+        rules: '',
+      },
+    });
+  }
   const known = new Set(calls.flatMap(({ tokens }) => tokens));
   const tokenOf = (name: string) =>
     values.get(name)?.get(tokenKey) ??
@@ -105,6 +129,11 @@ export function torchNotes(
     listOf(values.get(name)?.get('pkg.onnxscript.optimizer.folded_from'));
   const originsOf = (name: string) =>
     foldedFrom(name).filter((origin) => !made.test(origin) && !numbered.test(origin));
+  const tokensOf = (name: string): readonly string[] => {
+    const token = tokenOf(name);
+    if (token !== undefined) return [token];
+    return originsOf(name).map((origin) => tokenOf(origin) ?? `p_${mangled(origin)}`);
+  };
   const isParameter = (name: string) =>
     tokenOf(name)?.startsWith('p_') ?? (name.includes('.') && !tables.test(name));
   const kindOf = (name: string) => {
@@ -128,5 +157,5 @@ export function torchNotes(
     const origin = origins.find(isParameter) ?? origins.find((each) => !results.test(each));
     return origin === undefined ? [] : [[name, origin] as const];
   });
-  return { calls, tokenOf, kindOf, originsOf, computed };
+  return { calls, tokenOf, tokensOf, kindOf, originsOf, computed };
 }
