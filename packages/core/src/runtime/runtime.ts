@@ -25,6 +25,8 @@ export interface Device {
   readonly threads?: number | undefined;
   /** The GPU, as it calls itself. */
   readonly adapter?: string | undefined;
+  /** Whether the processor only imitates that GPU. */
+  readonly isEmulated?: boolean | undefined;
   /** Bytes that one tensor may have. */
   readonly largestTensor?: number | undefined;
   /** How many channels its convolutions take at a time, where ONNX Runtime has kernels for channels in blocks. */

@@ -7,6 +7,7 @@ interface GpuDevice {
     readonly vendor?: string;
     readonly architecture?: string;
     readonly description?: string;
+    readonly isFallbackAdapter?: boolean;
   };
   readonly features?: ReadonlySet<string>;
   readonly limits?: {
@@ -14,6 +15,9 @@ interface GpuDevice {
     readonly maxBufferSize?: number;
   };
 }
+
+/** GPUs that the processor imitates, as they call themselves. */
+const emulation = /swiftshader|llvmpipe|warp|basic render/i;
 
 /** What a page runs on; known once a session has been opened there.
  *  @param fewThreads why there is only one thread, where more could be had */
@@ -24,6 +28,7 @@ export async function webDevice(env: Env, provider: string, fewThreads?: string)
     const adapter = [vendor, architecture, description].filter((text) => text !== '').join(' ');
     return {
       adapter: adapter === '' ? undefined : adapter,
+      isEmulated: adapterInfo?.isFallbackAdapter === true || emulation.test(adapter),
       largestTensor: limits && smallest(limits.maxStorageBufferBindingSize, limits.maxBufferSize),
     };
   }

@@ -45,7 +45,7 @@ export interface GroupOptions extends Omit<ParameterFilter, 'include'> {
 /** Options of ONNX Runtime may stand among them, where onnxruntime-web/training took them, or under `session`. */
 export interface TrainingOptions
   extends Readonly<Omit<InferenceSession.SessionOptions, 'executionProviders'>> {
-  /** Tried in order; 'auto' takes the first that works. Default ['cpu'] in Node, ['wasm'] on the web. */
+  /** Tried in order; 'auto' takes the best that works, and no GPU that the processor only imitates. Default ['cpu'] in Node, ['wasm'] on the web. */
   readonly executionProviders?:
     | readonly (
         | Provider

@@ -33,6 +33,8 @@ export type Wanted = NonNullable<TrainingOptions['executionProviders']>[number];
 interface Candidate {
   readonly name: string;
   readonly given: Wanted;
+  /** Whether it stands for `auto`. */
+  readonly isAuto?: boolean;
 }
 
 /** The first of the wanted providers that really computes something, with what ONNX Runtime is given for it.
@@ -49,13 +51,13 @@ export async function chooseProvider(
   const here = preference[runtime.name];
   const candidates = wanted.flatMap((given): readonly Candidate[] => {
     const name = nameOf(given);
-    if (name === 'auto') return here.map((own) => ({ name: own, given: own }));
+    if (name === 'auto') return here.map((own) => ({ name: own, given: own, isAuto: true }));
     // Another name of it in ONNX Runtime for browsers.
     if (name === 'cpu' && here.includes('wasm')) return [{ name: 'wasm', given: 'wasm' }];
     return [{ name, given }];
   });
   const refused: string[] = [];
-  for (const { name: provider, given } of candidates) {
+  for (const { name: provider, given, isAuto } of candidates) {
     if (!isProvider(provider)) {
       refused.push(`${provider}: Gradware does not train there`);
       continue;
@@ -77,6 +79,11 @@ export async function chooseProvider(
       continue;
     }
     const limits = await runtime.device(provider);
+    // What is wanted by its name is taken as it is.
+    if (isAuto && limits.isEmulated) {
+      refused.push(`${provider}: the processor only imitates a GPU here (${limits.adapter})`);
+      continue;
+    }
     return { execution: describe(provider, limits, refused), limits, chosen };
   }
   const remedy = candidates.flatMap(({ name }) =>
