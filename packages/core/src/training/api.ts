@@ -194,6 +194,8 @@ export interface TrainingSession {
   readonly trainingOutputNames: readonly string[];
   readonly evalInputNames: readonly string[];
   readonly evalOutputNames: readonly string[];
+  /** Those of them that the loss compares with classes; undefined where that is not known. */
+  readonly scoreNames?: readonly string[] | undefined;
   /** The provider that really runs the steps. */
   readonly provider: Provider;
   /** What that runs on, and why it is not another. */

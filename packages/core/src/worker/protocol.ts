@@ -37,6 +37,7 @@ export const fixedProperties = [
   'trainingOutputNames',
   'evalInputNames',
   'evalOutputNames',
+  'scoreNames',
   'provider',
   'execution',
   'trainableNames',

@@ -43,6 +43,21 @@ test('labels that are no class are not judged', async () => {
   expect(found.accuracy).toBe(2 / 3);
 });
 
+test('of outputs in the shape of scores, those count that the loss judges', async () => {
+  const model = session(({ x: scores }) => scores as Tensor);
+  const labels = int64(1, 0, 0, 0, 0);
+  const other = { ...model, scoreNames: [] };
+  expect(await evaluate(other, { x, labels })).not.toHaveProperty('accuracy');
+  const two = {
+    ...model,
+    evalOutputNames: ['loss', 'scores', 'offsets'],
+    runEvalStep: async (feeds: Feeds) => ({ ...(await model.runEvalStep(feeds)), offsets: x }),
+  };
+  expect(await evaluate(two, { x, labels })).not.toHaveProperty('accuracy');
+  const found = await evaluate({ ...two, scoreNames: ['scores'] }, { x, labels });
+  expect(found.accuracy).toBe(4 / 5);
+});
+
 test('labels that are no integers have no accuracy', async () => {
   const model = session(({ x: scores }) => scores as Tensor);
   const labels = new Tensor('float32', new Float32Array(5), [5]);

@@ -30,7 +30,10 @@ export interface Evaluation {
  *  is the right one.
  *  @throws GradwareError ABORTED between two batches */
 export async function evaluate(
-  session: Pick<TrainingSession, 'evalInputNames' | 'evalOutputNames' | 'runEvalStep'>,
+  session: Pick<
+    TrainingSession,
+    'evalInputNames' | 'evalOutputNames' | 'scoreNames' | 'runEvalStep'
+  >,
   data: Feeds,
   options: EvaluationOptions = {},
 ): Promise<Evaluation> {
@@ -43,6 +46,9 @@ export async function evaluate(
   const examples = options.dropLast === true ? length - (length % batchSize) : length;
   const [lossName = ''] = session.evalOutputNames;
   const labelName = options.labels ?? onlyClasses(withRows);
+  const isAnswer = (name: string) =>
+    name !== lossName &&
+    (options.threshold !== undefined || (session.scoreNames?.includes(name) ?? true));
   const total = { loss: 0, right: 0, judged: 0 };
   for (let start = 0; start < examples; start += batchSize) {
     if (options.signal?.aborted)
@@ -58,7 +64,7 @@ export async function evaluate(
     total.loss += Number(outputs[lossName]?.data[0]) * size;
     const labels = labelName === undefined ? undefined : batch[labelName];
     const count =
-      labels === undefined ? undefined : judge(outputs, lossName, labels, options.threshold);
+      labels === undefined ? undefined : judge(outputs, isAnswer, labels, options.threshold);
     total.right += count?.right ?? 0;
     total.judged += count?.judged ?? 0;
   }
@@ -95,12 +101,12 @@ interface Judged {
 
 function judge(
   outputs: Feeds,
-  lossName: string,
+  isAnswer: (name: string) => boolean,
   labels: Tensor,
   threshold: number | undefined,
 ): Judged | undefined {
   const scores = Object.entries(outputs).flatMap(([name, tensor]) =>
-    name !== lossName && floats.has(tensor.type) ? [tensor] : [],
+    isAnswer(name) && floats.has(tensor.type) ? [tensor] : [],
   );
   if (threshold !== undefined) {
     const same = scores.filter(({ dims }) => `${dims}` === `${labels.dims}`);

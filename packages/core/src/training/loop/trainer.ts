@@ -52,7 +52,7 @@ export type TrainingEvent = StepsEvent | EpochEvent;
 
 type Trainable = Pick<
   TrainingSession,
-  'steps' | 'stepCount' | 'evalInputNames' | 'evalOutputNames' | 'runEvalStep'
+  'steps' | 'stepCount' | 'evalInputNames' | 'evalOutputNames' | 'scoreNames' | 'runEvalStep'
 >;
 
 /** Trains for some epochs, several steps in one run. What comes out does not depend on how many: they only decide how

@@ -83,6 +83,7 @@ export function createSession(parts: SessionParts): TrainingSession {
     trainingOutputNames: source.outputNames,
     evalInputNames: source.evalInputs.map(({ name }) => name),
     evalOutputNames: source.evalOutputs,
+    scoreNames: source.scoreOutputs,
     get provider() {
       return device.execution.provider;
     },

@@ -17,6 +17,7 @@ import { evaluationForm } from './batch-norm.js';
 import { extractModel, predictionOf } from './extract.js';
 import { requireKnownOps } from './known-ops.js';
 import { loweredEvaluation, lowersEvaluation } from './lowered-evaluation.js';
+import { scoreOutputs } from './score-outputs.js';
 import type { ModelSource } from './source.js';
 
 export interface Artifacts {
@@ -142,6 +143,7 @@ export function artifactSource(artifacts: Artifacts, oracle: ShapeOracle): Model
     outputNames: [parsed.loss, ...parsed.outputs.map(({ name }) => name)],
     evalInputs,
     evalOutputs,
+    scoreOutputs: evaluation && scoreOutputs(evaluation.graph, evalOutputs),
     parameters,
     trainable,
     frozen: [...parameters.keys()].filter((name) => !isTrainable.has(name) && !running.has(name)),

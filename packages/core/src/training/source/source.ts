@@ -39,6 +39,8 @@ export interface ModelSource {
   readonly outputNames: readonly string[];
   readonly evalInputs: readonly ValueInfo[];
   readonly evalOutputs: readonly string[];
+  /** Those of them that a loss over classes judges; undefined where that is not known. */
+  readonly scoreOutputs?: readonly string[] | undefined;
   /** First values of everything that is fed: trainable, frozen, running statistics. In the order of the file. */
   readonly parameters: ReadonlyMap<string, TensorData>;
   readonly trainable: readonly string[];
