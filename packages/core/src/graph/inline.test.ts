@@ -168,5 +168,8 @@ test('functions that grow beyond all measure are refused', () => {
       ],
     ),
   );
+  const { user } = process.cpuUsage();
   expect(() => inlineFunctions(modelOf([node('F0', 'x', 'y', own)], levels))).toThrow(/more than/);
+  // Nothing of it is written before it is known how much that is.
+  expect(process.cpuUsage().user - user).toBeLessThan(100_000);
 });

@@ -29,13 +29,43 @@ export function renameCaptures(graph: Graph, rename: Rename): Graph {
 const keyOf = ({ domain, name }: { readonly domain: string; readonly name: string }) =>
   `${domain}:${name}`;
 
+/** Counts what calls grow to, each function once.
+ *  @throws GradwareError INVALID_MODEL for more than can be meant */
+function refuseGrowth(
+  nodes: readonly Node[],
+  definitionOf: (node: Node) => FunctionDefinition | undefined,
+): void {
+  const sizes = new Map<FunctionDefinition, number>();
+  const sizeOf = (all: readonly Node[]): number =>
+    all.reduce((sum, node) => {
+      const inside = subgraphs(node).reduce((total, graph) => total + sizeOf(graph.nodes), 0);
+      return sum + 1 + inside + called(definitionOf(node));
+    }, 0);
+  const called = (definition: FunctionDefinition | undefined): number => {
+    if (definition === undefined) return 0;
+    const known = sizes.get(definition);
+    if (known !== undefined) return known;
+    // One that calls itself is found when it is put in place.
+    sizes.set(definition, 0);
+    const size = sizeOf(definition.nodes);
+    sizes.set(definition, size);
+    return size;
+  };
+  if (sizeOf(nodes) <= mostNodes) return;
+  throw new GradwareError('INVALID_MODEL', `The functions call more than ${mostNodes} nodes`, {
+    remedy: 'Export a smaller model, or one whose functions call each other less often.',
+  });
+}
+
 /** Puts the bodies of model-local functions where they are called, in nested graphs too.
  *  @throws GradwareError INVALID_MODEL for functions that call themselves, or that grow beyond all measure */
 export function inlineFunctions(model: Model): Model {
   if (model.functions.length === 0) return model;
   const definitions = new Map(model.functions.map((own) => [keyOf(own), own]));
   const names = new Set<string>();
-  let count = 0;
+  const definitionOf = ({ domain, opType }: Node) =>
+    definitions.get(keyOf({ domain, name: opType }));
+  refuseGrowth(model.graph.nodes, definitionOf);
 
   const fresh = (hint: string) => freshName(names, hint);
 
@@ -77,16 +107,7 @@ export function inlineFunctions(model: Model): Model {
 
   function expand(nodes: readonly Node[], path: readonly string[]): readonly Node[] {
     return nodes.flatMap((node) => {
-      count += 1;
-      if (count > mostNodes)
-        throw new GradwareError(
-          'INVALID_MODEL',
-          `The functions call more than ${mostNodes} nodes`,
-          {
-            remedy: 'Export a smaller model, or one whose functions call each other less often.',
-          },
-        );
-      const definition = definitions.get(keyOf({ domain: node.domain, name: node.opType }));
+      const definition = definitionOf(node);
       if (definition !== undefined) return call(node, definition, path);
       return [mapSubgraphs(node, (graph) => ({ ...graph, nodes: expand(graph.nodes, path) }))];
     });
