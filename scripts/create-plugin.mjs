@@ -17,6 +17,18 @@ const reserved = new Set(
   return static super switch this throw true try typeof var void while with yield`.split(/\s+/),
 );
 
+/** Files of the template, and what they call their own: a plugin of that name would hide it. */
+const files = readdirSync(template, { recursive: true, withFileTypes: true })
+  .filter((entry) => entry.isFile() && entry.name.endsWith(suffix))
+  .map((entry) => join(entry.parentPath, entry.name));
+const taken = new Set(
+  files
+    .flatMap((file) => [
+      ...readFileSync(file, 'utf8').matchAll(/^import \{ (.+) \} from|const \[?(\w+)/gm),
+    ])
+    .flatMap(([, names, own]) => own ?? names.split(', ')),
+);
+
 const factoryName = (name) => name.replace(/-(.)/g, (_, letter) => letter.toUpperCase());
 
 /** What is wrong with a name; undefined where nothing is. */
@@ -25,7 +37,10 @@ function problemOf(name) {
   if (name.startsWith('plugin-')) return `Leave out "plugin-": ${name.slice('plugin-'.length)}`;
   if (!/^[a-z][a-z0-9]*(-[a-z][a-z0-9]*)*$/.test(name))
     return `"${name}" is no name for a plugin: write words of small letters and digits with - between them`;
-  if (reserved.has(factoryName(name))) return `JavaScript keeps the name "${name}" for itself`;
+  if (reserved.has(factoryName(name)) || factoryName(name) in globalThis)
+    return `JavaScript keeps the name "${name}" for itself`;
+  if (taken.has(factoryName(name)))
+    return `"${name}" would hide what the code and the test of a plugin call ${factoryName(name)}: choose another name`;
   if (existsSync(join(root, 'packages/plugins', name)))
     return `packages/plugins/${name} is there already`;
   return undefined;
@@ -35,9 +50,6 @@ function problemOf(name) {
 function writePackage(name, folder) {
   const words = { name, factory: factoryName(name) };
   const fill = (text) => text.replace(/\{\{(name|factory)\}\}/g, (_, word) => words[word]);
-  const files = readdirSync(template, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && entry.name.endsWith(suffix))
-    .map((entry) => join(entry.parentPath, entry.name));
   for (const file of files) {
     const target = join(folder, fill(relative(template, file)).slice(0, -suffix.length));
     mkdirSync(dirname(target), { recursive: true });
