@@ -335,6 +335,15 @@ test.each([
   expect(found.message).toMatch(message);
 });
 
+test('a learning rate has one schedule', async () => {
+  const rate = 'adamw:lr=warmup(linear(1e-3,0,900),100)';
+  const found = await train(mlp, '--optimizer', rate, '--schedule', 'cosine');
+  expect(found.code).toBe('INVALID_OPTION');
+  expect(found.message).toContain(
+    `The learning rate has two schedules (--optimizer ${rate} --schedule cosine)`,
+  );
+});
+
 test.each([
   ['--loss', 'cross-entropi', 'INVALID_OPTION', /Did you mean cross-entropy/],
   ['--loss-input', 'logit', 'INVALID_OPTION', /logits/],

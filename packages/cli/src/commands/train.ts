@@ -125,6 +125,7 @@ async function trainModel(path: string, flags: TrainFlags, context: Context): Pr
     for (const warning of session.warnings) reporter.warning(inFlags(warning));
     const run = await planRun(session, flags, signal);
     if (schedule !== undefined) {
+      refuseTwoSchedules(session, flags);
       const learningRate = valueAt(session.learningRate, 0);
       session.learningRate = schedule({ learningRate, steps: flags.epochs * run.stepsPerEpoch });
     }
@@ -176,6 +177,18 @@ async function trainModel(path: string, flags: TrainFlags, context: Context): Pr
     reporter.close();
     await session.release();
   }
+}
+
+/** A rate that begins with 0, as one with warm-up does, would stay there. */
+function refuseTwoSchedules(
+  { learningRate }: TrainingSession,
+  { optimizer, schedule }: TrainFlags,
+): void {
+  if (typeof learningRate !== 'function') return;
+  throw new GradwareError('INVALID_OPTION', 'The learning rate has two schedules', {
+    where: `${optimizer.map((spec) => `--optimizer ${spec}`).join(' ')} --schedule ${schedule}`,
+    remedy: 'Give lr as a number, from which --schedule goes on, or leave --schedule out.',
+  });
 }
 
 function refuseEnded(
