@@ -1,6 +1,6 @@
 """A model of sequences as torch.onnx.export writes it by default: torch-sequences.npz, torch-export-sequences.onnx.
 
-Its calls take their parameters in another order than ONNX, one is computed beforehand, and Split has no notes. The
+Its calls take their parameters in another order than ONNX, two are computed beforehand, and Split has no notes. The
 arrays are those of make_torch_export.py."""
 
 import torch
@@ -24,15 +24,16 @@ class Product(nn.Module):
 
 
 class Filter(nn.Module):
-    """A bias of zeros behind a weight that the exporter computes."""
+    """A bias of zeros behind a weight that the exporter computes, as it does the scale."""
 
     def __init__(self) -> None:
         super().__init__()
         self.kernel = nn.Parameter(torch.randn(4, 4, 3) * 0.5)
         self.bias = nn.Parameter(torch.zeros(4))
+        self.scale = nn.Parameter(torch.tensor(0.25))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return F.conv1d(x, self.kernel.abs(), self.bias, padding=1)
+        return F.conv1d(x, self.kernel.abs(), self.bias, padding=1) * self.scale.exp()
 
 
 class Sequences(nn.Module):

@@ -16,7 +16,7 @@ test('what calls of torch.onnx.export take is told apart by their notes', async 
     learningRate: 0.1,
   });
   expect(session.warnings).toEqual([
-    expect.stringMatching(/^1 parameters .*: abs_1 of filter.kernel\./),
+    expect.stringMatching(/^2 parameters .*: abs_1 of filter.kernel, exp of filter.scale\./),
   ]);
   const ids = BigInt64Array.from(arrayOf('x'), (id) => BigInt(id));
   const batch = {
@@ -27,14 +27,20 @@ test('what calls of torch.onnx.export take is told apart by their notes', async 
   expect(loss?.data[0]).toBeCloseTo(arrayOf('loss')[0] as number, 5);
   const gradients = await session.gradients();
   const wanted = below(own, 'gradients');
-  // The numbers of the kernel train as they went into the convolution: without their signs.
-  const nameOf = (name: string) => (name === 'filter.kernel' ? 'abs_1' : name);
+  // They train as they were computed: the kernel without its signs, the scale as a factor.
+  const computed: Readonly<Record<string, readonly [string, (value: number) => number]>> = {
+    'filter.kernel': ['abs_1', Math.abs],
+    'filter.scale': ['exp', (value) => value * Math.exp(0.25)],
+  };
+  const nameOf = (name: string) => computed[name]?.[0] ?? name;
   expect([...gradients.keys()].sort()).toEqual([...wanted.keys()].map(nameOf).sort());
   for (const [name, { data, dims }] of wanted) {
     const found = gradients.get(nameOf(name));
     expect(found?.dims, name).toEqual(dims);
-    const size = name === 'filter.kernel' ? Math.abs : (value: number) => value;
-    for (const [i, value] of (data as Float32Array).entries())
-      expect(size(Number(found?.data[i])), `${name} ${i}`).toBeCloseTo(size(value), 5);
+    const inModule = computed[name]?.[1] ?? Number;
+    for (const [i, value] of (data as Float32Array).entries()) {
+      const exact = name === 'filter.kernel' ? Math.abs(value) : value;
+      expect(inModule(Number(found?.data[i])), `${name} ${i}`).toBeCloseTo(exact, 5);
+    }
   }
 });

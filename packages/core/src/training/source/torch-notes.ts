@@ -54,8 +54,8 @@ const made =
 const results =
   /^_?(abs|add|bitwise_\w+|cat|ceil|clamp|clone|copy|cos|cumsum|div|einsum|eq|exp|expand|fill|flatten|flip|floor|floor_divide|ge|gt|index|index_put|le|log|logical_\w+|lt|masked_fill|matmul|mean|meshgrid|mul|ne|neg|outer|permute|pow|reciprocal|remainder|repeat|reshape|roll|rsqrt|rsub|select|select_scatter|sigmoid|sign|sin|slice|slice_scatter|split|sqrt|squeeze|stack|sub|sum|t|tanh|tile|to|to_copy|transpose|tril|triu|true_divide|unbind|unsqueeze|view|where|dim|dtype|end|fill_value|int64|one|result|self|shape|size|start|step|tmp|value|zero)(_\d+)*$/;
 const numbered = /^val_\d+$/;
-/** Tables that libraries compute beforehand. */
-const tables = /(^|\.)(inv_freq|relative_coords_table|position_ids)$/;
+/** Tables that libraries compute beforehand, and tensors that stand in the code of a module. */
+const tables = /(^|\.)(inv_freq|relative_coords_table|position_ids|lifted_tensor_\d+)$/;
 
 /** Their weights are put in another order, and nothing else. */
 const recurrences: ReadonlySet<string> = new Set(['GRU', 'LSTM', 'RNN']);
@@ -146,13 +146,16 @@ export function torchNotes(
         !isParameter(origin) &&
         (tokenOf(origin) !== undefined || tables.test(origin) || results.test(origin)),
     );
-    return isConstant ? 'constant' : undefined;
+    if (isConstant) return 'constant';
+    return hasAxes(name) || !originsOf(name).some(isParameter) ? undefined : 'parameter';
   };
   const recurrent = new Set(
     nodes.flatMap(({ opType, inputs: given }) => (recurrences.has(opType) ? given : [])),
   );
-  const computed = [...initializers].flatMap(([name, { type, dims }]) => {
-    const isWeight = isFloatType(type) && dims.length > 0 && kindOf(name) === undefined;
+  const computed = [...initializers].flatMap(([name, { type }]) => {
+    const kind = kindOf(name);
+    // A single number trains only where it is known to come from a parameter.
+    const isWeight = isFloatType(type) && kind === (hasAxes(name) ? undefined : 'parameter');
     const origins = isWeight && !recurrent.has(name) ? originsOf(name) : [];
     const origin = origins.find(isParameter) ?? origins.find((each) => !results.test(each));
     return origin === undefined ? [] : [[name, origin] as const];
