@@ -323,6 +323,7 @@ export const quantized: readonly GradientCase[] = [
   narrow([4, 48, 4], [], 16),
   narrow([4, 64, 8]),
   narrow([4, 64, 4], [null, null, [4]]),
+  narrow([4, 64, 4], [null, int32(Array.from({ length: 64 }, (_, i) => (5 * i) % 2))]),
   { op: 'DequantizeLinear', inputs: [small(3, 4), [], fixed('int8', [3], [])] },
   { op: 'DequantizeLinear', inputs: [small(3, 4), []] },
   {

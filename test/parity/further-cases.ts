@@ -1,5 +1,5 @@
 import { tensorOf } from '../../packages/core/src/graph/constants.js';
-import type { Attributes } from '../../packages/core/src/graph/value.js';
+import type { Attributes, Value } from '../../packages/core/src/graph/value.js';
 import { fixed, type GradientCase, ints } from '../support/check-gradients.js';
 
 type Inputs = GradientCase['inputs'];
@@ -210,6 +210,22 @@ export const rare: readonly GradientCase[] = [
   one('Compress', [[3, 4], fixed('bool', [0, 1, 1])], { axis: -1 }, { shape: [3, 2] }),
   one('Compress', [[2, 3], fixed('bool', [0, 1, 0, 0, 1])], {}, { shape: [2] }),
 ];
+
+/** Far from matrices that have none. */
+export const inverses: readonly GradientCase[] = [[1], [3], [2, 4]].map((dims) => {
+  const size = dims.at(-1) ?? 1;
+  const shape = [...dims, size];
+  const identity = Array.from({ length: size * size }, (_, i) => (i % (size + 1) === 0 ? 6 : 0));
+  return {
+    op: 'Inverse',
+    inputs: [shape, fixed('float', identity, [size, size])],
+    build: (op, x, emit) => {
+      const given = op.Add(x[0], x[1]);
+      const options = { domain: 'com.microsoft', types: [given] };
+      return emit('Inverse', [given], {}, options)[0] as Value;
+    },
+  };
+});
 
 /** Of complex numbers the kernel weighs others than those that the window is for. */
 export const complexFrames: readonly GradientCase[] = [

@@ -1,9 +1,10 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { expect, test } from 'vitest';
 import { tensorOf } from '../../packages/core/src/graph/constants.js';
+import { toAttributes } from '../../packages/core/src/graph/value.js';
 import { mse } from '../../packages/core/src/losses/index.js';
 import { generateArtifacts, TrainingSession } from '../../packages/core/src/node.js';
-import type { DataType, Model, TensorData } from '../../packages/core/src/onnx/ir.js';
+import type { DataType, Model, Node, TensorData } from '../../packages/core/src/onnx/ir.js';
 import { decodeModel, encodeModel } from '../../packages/core/src/onnx/model.js';
 import { sgd } from '../../packages/core/src/optimizers/sgd.js';
 import { relativeDistance } from '../support/check-gradients.js';
@@ -217,4 +218,45 @@ test('artifacts of such a model are made of ops that ONNX Runtime has', async ()
   expect(nodes.filter(({ opType }) => opType === 'QuantizeLinear')).toHaveLength(4);
   expect(nodes.every(({ domain }) => domain !== 'gradware')).toBe(true);
   expect(outputs.length).toBeGreaterThan(4);
+});
+
+test('what follows an embedding of quantized blocks trains', async () => {
+  const [words, width] = [6, 32];
+  const random = generator(3);
+  const bytes = Array.from({ length: words * width }, (_, i) => (i * 37 + 11) % 256);
+  const gather: Node = {
+    ...{ name: 'embed', opType: 'GatherBlockQuantized', domain: 'com.microsoft' },
+    ...{ inputs: ['table', 'ids', 'scales'], outputs: ['found'] },
+    attributes: toAttributes({ bits: 8, block_size: 16, gather_axis: 0, quantize_axis: 1 }),
+  };
+  const { add, model } = modelWriter();
+  add('MatMul', ['found', 'w'], {}, 'logits');
+  const made = model([], [2, 3, 4], 'logits');
+  const { graph } = made;
+  const file = encodeModel({
+    ...made,
+    opsets: new Map([...made.opsets, ['com.microsoft', 1]]),
+    graph: {
+      ...graph,
+      nodes: [gather, ...graph.nodes],
+      inputs: [{ name: 'ids', type: 'int64', shape: [2, 3] }],
+      initializers: new Map([
+        ['table', tensorOf('uint8', bytes, [words, width])],
+        ['scales', random(words, 2)],
+        ['w', random(width, 4)],
+      ]),
+    },
+  });
+  const session = await TrainingSession.create(file, { loss: 'mse', learningRate: 0.01 });
+  expect(session.trainableNames).toEqual(['w']);
+  const ids = new Tensor('int64', BigInt64Array.of(0n, 5n, 2n, 1n, 1n, 4n), [2, 3]);
+  const target = new Tensor('float32', new Float32Array(24), [2, 3, 4]);
+  const plain = await InferenceSession.create(file);
+  const { logits } = await plain.run({ ids });
+  const { losses } = await session.steps(Array(4).fill({ ids, target }));
+  const squares = Array.from(logits?.data as Float32Array, (y) => y ** 2);
+  const mean = squares.reduce((sum, square) => sum + square, 0) / squares.length;
+  expect((losses[0] ?? 0) / mean).toBeCloseTo(1, 5);
+  expect(losses[3]).toBeLessThan(losses[0] as number);
+  await session.release();
 });

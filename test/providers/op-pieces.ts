@@ -11,11 +11,12 @@ const otherTypes: ReadonlySet<string> = new Set([
   'QuantizeLinear',
 ]);
 
-/** What no form of a graph can give a provider: shaders have no doubles, nothing casts bytes, Scan and MaxUnpool have no
- *  kernel. */
+/** What no form of a graph can give a provider: shaders have no doubles, nothing casts bytes, Scan, Inverse and MaxUnpool
+ *  have no kernel. */
 const beyond: Partial<Record<Provider, (checked: GradientCase) => boolean>> = {
   webgpu: ({ op, attributes, longestUnrolled }) =>
     (op === 'Cast' && attributes?.to === 11) ||
+    op === 'Inverse' ||
     op === 'MaxUnpool' ||
     otherTypes.has(op) ||
     longestUnrolled === 0,

@@ -16,7 +16,8 @@ const onnx = `Abs Acos Acosh Add AffineGrid And ArgMax ArgMin Asin Asinh Atan At
   Softsign SpaceToDepth Split Sqrt Squeeze Sub Sum Swish Tan Tanh ThresholdedRelu Tile TopK Transpose Trilu Unique
   Unsqueeze Upsample Where Xor`;
 
-const microsoft = `Attention BiasGelu FastGelu FusedMatMul GroupQueryAttention MultiHeadAttention QuickGelu
+const microsoft = `Attention BiasGelu FastGelu FusedMatMul GatherBlockQuantized GroupQueryAttention Inverse
+  MultiHeadAttention QuickGelu
   RotaryEmbedding SimplifiedLayerNormalization SkipLayerNormalization SkipSimplifiedLayerNormalization`;
 
 const words = (text: string) => text.split(/\s+/);

@@ -25,6 +25,7 @@ const stockContrib = new Set([
   'FusedConv',
   'FusedGemm',
   'FusedMatMul',
+  'GatherBlockQuantized',
   'Gelu',
   'Inverse',
   'MatMulNBits',

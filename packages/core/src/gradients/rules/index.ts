@@ -88,6 +88,7 @@ const notDifferentiable: ReadonlySet<string> = new Set([
   'Equal',
   'EyeLike',
   'Floor',
+  'GatherBlockQuantized',
   'Greater',
   'GreaterOrEqual',
   'HammingWindow',

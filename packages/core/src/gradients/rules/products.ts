@@ -59,4 +59,11 @@ function gemm({ dy, x: [a, b, c], has, attributes, op }: GradientContext) {
   return [da, db, beta === 1 ? dc : op.Mul(dc, beta)];
 }
 
-export const products = rules({ MatMul: matMul, Gemm: gemm });
+/** dX = -Yᵀ·dY·Yᵀ, one matrix at a time. */
+function inverse({ dy, y, op }: GradientContext): readonly Value[] {
+  const axes = [...y.shape.keys()];
+  const turned = op.transpose(y, [...axes.slice(0, -2), axes.length - 1, axes.length - 2]);
+  return [op.Neg(op.MatMul(op.MatMul(turned, dy), turned))];
+}
+
+export const products = rules({ MatMul: matMul, Gemm: gemm, Inverse: inverse });

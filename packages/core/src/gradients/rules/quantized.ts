@@ -29,33 +29,40 @@ function weightOf({ op, x, attributes, has }: GradientContext): Value {
   const [rows, columns] = [int(attributes, 'N', 0), int(attributes, 'K', 0)];
   const [bits, block] = [int(attributes, 'bits', 4), int(attributes, 'block_size', 32)];
   const blocks = Math.ceil(columns / block);
-  const perBlock = [rows, blocks, 1];
   const bytes = op.reshape(packed, [rows, blocks, (block * bits) / 8]);
-  const numbers = unpack(op, bytes, bits, a.type);
+  const flat = (value: Value) => op.slice(op.reshape(value, [rows, blocks * block]), 1, 0, columns);
+  const inOrder = unpack(op, bytes, bits, a.type);
+  // Columns that the quantizer sorted say themselves which block they are of.
+  const numbers = has(4) ? flat(inOrder) : inOrder;
+  const spread = (value: Value) =>
+    has(4)
+      ? op.Gather(op.reshape(value, [rows, blocks]), op.slice(x[4], 0, 0, columns), { axis: 1 })
+      : op.reshape(value, [rows, blocks, 1]);
   const given = () => {
-    if (zeros.type !== 'uint8') return op.reshape(op.cast(zeros, a.type), perBlock);
+    if (zeros.type !== 'uint8') return spread(op.cast(zeros, a.type));
     const rowBytes = elementCount(zeros.shape) / rows;
     const all = unpack(op, op.reshape(zeros, [rows, rowBytes]), bits, a.type);
-    return op.reshape(op.slice(all, 1, 0, blocks), perBlock);
+    return spread(op.slice(all, 1, 0, blocks));
   };
   const centred = op.Sub(numbers, has(3) ? given() : op.scalar(2 ** (bits - 1), a.type));
-  const weight = op.Mul(centred, op.reshape(op.cast(scales, a.type), perBlock));
-  return op.slice(op.reshape(weight, [rows, blocks * block]), 1, 0, columns);
+  const weight = op.Mul(centred, spread(op.cast(scales, a.type)));
+  return has(4) ? weight : flat(weight);
 }
 
 /** Y = A·Wᵀ + bias, where W stays as it is: what was learnt lies in the scales and in whole numbers. */
 function matMulNBits(context: GradientContext): readonly (Value | null)[] {
   const { dy, x, node, op, attributes, has, needs } = context;
   const bits = int(attributes, 'bits', 4);
-  if (has(4) || needs(2) || ![2, 4, 8].includes(bits))
-    throw new GradwareError(
-      'NO_GRADIENT',
-      `No gradient is known for MatMulNBits with ${has(4) ? 'g_idx' : needs(2) ? 'scales that train' : `${bits} bits`}`,
-      {
-        where: `node ${node.name}`,
-        remedy: 'Freeze the scales (frozenParams), and quantize to 2, 4 or 8 bits without g_idx.',
-      },
-    );
+  // With both, ONNX Runtime's kernel does not heed the zero points.
+  const sorted = has(3) && has(4) && 'g_idx and zero points';
+  const known = [2, 4, 8].includes(bits);
+  const problem = sorted || (needs(2) && 'scales that train') || (!known && `${bits} bits`);
+  if (problem)
+    throw new GradwareError('NO_GRADIENT', `No gradient is known for MatMulNBits with ${problem}`, {
+      where: `node ${node.name}`,
+      remedy:
+        'Freeze the scales (frozenParams), and quantize to 2, 4 or 8 bits, without zero points where there is g_idx.',
+    });
   const rows = op.reshape(dy, [elementCount(dy.shape.slice(0, -1)), dy.shape.at(-1) ?? 0]);
   const da = needs(0) ? op.reshape(op.MatMul(rows, weightOf(context)), x[0].shape) : null;
   const bias = has(5) && needs(5) ? op.sumTo(x[5], dy) : null;
