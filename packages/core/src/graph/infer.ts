@@ -17,6 +17,7 @@ import {
   shapingInputs,
 } from './known-numbers.js';
 import { prune, sortNodes } from './order.js';
+import { listsAsRows } from './rows-of-lists.js';
 import { shapeRuleOf } from './shapes/index.js';
 import { elementCount, type TensorType, type Value } from './value.js';
 
@@ -59,7 +60,7 @@ export async function addTyped(
   oracle: ShapeOracle,
 ): Promise<void> {
   await loadForms(nodes);
-  const { stock, rest } = partition(hoistConstants(builder, nodes), builder);
+  const { stock, rest } = partition(listsAsRows(hoistConstants(builder, nodes)), builder);
   for (const [node, types] of await askOracle(builder, stock, oracle)) builder.add(node, types);
   await learnNumbers(builder, stock, oracle);
   for (const node of rest) {

@@ -1,7 +1,7 @@
 import { GradwareError } from '../../errors.js';
 import type { Node } from '../../onnx/ir.js';
 import type { GraphBuilder } from '../builder.js';
-import { int, normalizeAxis, type Value } from '../value.js';
+import { int, normalizeAxis, sameShape, type Value } from '../value.js';
 import {
   type Decomposition,
   type DecompositionContext,
@@ -62,9 +62,28 @@ function join(context: DecompositionContext): readonly Value[] {
   const [first] = items;
   if (first === undefined) return refuse(context, 'the sequence is empty');
   const axis = int(attributes, 'axis', 0);
-  if (int(attributes, 'new_axis', 0) === 1) return [stacked(op, items, axis)];
+  if (int(attributes, 'new_axis', 0) === 1)
+    return [wholeOf(context, items, axis) ?? stacked(op, items, axis)];
   const at = normalizeAxis(axis, first.shape.length);
   return [items.length === 1 ? first : op.Concat(...items, { axis: at })];
+}
+
+/** The tensor whose rows, all of them and in order, a list is; with their axis at another place. */
+function wholeOf({ builder, op }: DecompositionContext, items: readonly Value[], to: number) {
+  const rowOf = (item: Value) => {
+    const maker = builder.producer(item);
+    return maker?.opType === 'Reshape' ? maker.inputs[0] : undefined;
+  };
+  const split = builder.producer(rowOf(items[0] as Value) ?? '');
+  if (split?.opType !== 'Split' || split.outputs.length !== items.length) return undefined;
+  if (!items.every((item, i) => rowOf(item) === split.outputs[i])) return undefined;
+  const whole = builder.value(split.inputs[0] ?? '');
+  const rank = whole.shape.length;
+  const from = normalizeAxis(int(split.attributes, 'axis', 0), rank);
+  const row = whole.shape.toSpliced(from, 1);
+  if (!items.every(({ shape }) => sameShape(shape, row))) return undefined;
+  const others = whole.shape.map((_, axis) => axis).filter((axis) => axis !== from);
+  return op.transpose(whole, others.toSpliced(normalizeAxis(to, rank), 0, from));
 }
 
 /** Ops on sequences leave no nodes behind: lists are known before anything runs. */
