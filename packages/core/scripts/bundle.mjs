@@ -13,17 +13,29 @@ const { license, version } = JSON.parse(
 const doors = { web: 'onnxruntime-web/webgpu', wasm: 'onnxruntime-web/wasm' };
 
 await rm(path('min'), { recursive: true, force: true });
-/** What a page loads in any case: one file of it compresses better than thirty. */
+/** What is loaded by forward models and by training artifacts. */
+const sources = ['forward', 'artifacts'].map((kind) => path(`training/source/source-${kind}.js`));
+
+/** What a page loads in any case, and what it loads beside it for either kind of source: one file of each compresses
+ *  better than thirty. */
 function needed() {
-  const ids = new Set();
-  return (id, context) => {
+  let known;
+  const reachedFrom = (start, context) => {
+    const ids = new Set();
     const add = (name) => {
       if (ids.has(name)) return;
       ids.add(name);
       for (const imported of context.getModuleInfo(name)?.importedIds ?? []) add(imported);
     };
-    add('door');
-    return ids.has(id) && id !== 'door' ? 'core' : null;
+    add(start);
+    ids.delete(start);
+    return ids;
+  };
+  return (id, context) => {
+    known ??= ['door', ...sources].map((start) => reachedFrom(start, context));
+    const [core, ...others] = known;
+    if (core.has(id)) return 'core';
+    return others.every((ids) => ids.has(id)) ? 'source' : null;
   };
 }
 
@@ -60,7 +72,7 @@ for (const [door, runtime] of Object.entries(doors)) {
     entryFileNames: '[name].js',
     chunkFileNames: `${door}/[name].js`,
     sourcemap: true,
-    codeSplitting: { groups: [{ name: needed(), debugName: 'core' }] },
+    codeSplitting: { groups: [{ name: needed(), debugName: 'needed' }] },
   });
   await bundle.close();
   await writeFile(path(`min/${door}/ort.js`), `export * from '${runtime}';\n`);
