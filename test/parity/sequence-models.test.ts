@@ -517,7 +517,8 @@ const shapedByData: Readonly<Record<string, readonly Line[]>> = {
   ],
   'a size computed from data': [
     ['xw', 'MatMul', 'x w'],
-    ['most', 'ArgMax', 'b', { keepdims: 1 }],
+    ['xflat', 'Reshape', 'x flat'],
+    ['most', 'ArgMax', 'xflat', { keepdims: 1 }],
     ['logits', 'Slice', 'xw flat most axis'],
   ],
 };
