@@ -159,7 +159,8 @@ function refuse(name: string, kind: Kind<unknown>, value: unknown): never {
   );
 }
 
-function print(value: unknown): string {
+/** A value as messages show it. */
+export function print(value: unknown): string {
   if (typeof value === 'string') return `"${value}"`;
   if (typeof value === 'function') return 'a function';
   if (Array.isArray(value)) return 'a list';

@@ -110,6 +110,7 @@ test('refuses a learning rate below zero later, too', async () => {
   expect(() => {
     session.learningRate = -1;
   }).toThrow(/learningRate must be a number >= 0/);
+  expect(() => session.settings.set('learningRate', '1' as never)).toThrow('not "1"');
 });
 
 test('looks through a whole data set before it is trained on', async () => {

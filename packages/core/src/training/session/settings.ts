@@ -1,6 +1,6 @@
 import { GradwareError } from '../../errors.js';
 import { didYouMean } from '../../options/nearest.js';
-import { nonNegative } from '../../options/options.js';
+import { nonNegative, print } from '../../options/options.js';
 import type { GradientPlugin } from '../../plugins/plugin.js';
 import type { LiveSettings } from '../../plugins/registry.js';
 import type { Setting } from '../../schedules/schedule.js';
@@ -47,7 +47,7 @@ export function createSettings(
       )
         throw new GradwareError(
           'INVALID_OPTION',
-          `${name} must be ${entry.kind?.describe ?? 'a number'}, not ${value}`,
+          `${name} must be ${entry.kind?.describe ?? 'a number'}, not ${print(value)}`,
         );
       entry.setting = value;
     },
