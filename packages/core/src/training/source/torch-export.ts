@@ -88,7 +88,8 @@ export function undoExport(model: Model, bytes: Uint8Array): TorchExport {
   );
   const kinds = new Map(
     [...graph.initializers.keys()].flatMap((name) => {
-      const kind = fixed.has(name) ? 'constant' : notes.kindOf(name);
+      const restored = taken.has(name) ? 'parameter' : undefined;
+      const kind = fixed.has(name) ? 'constant' : (notes.kindOf(name) ?? restored);
       return kind === undefined ? [] : [[name, kind === 'parameter' || constant] as const];
     }),
   );

@@ -49,10 +49,10 @@ export interface TorchNotes {
 
 /** What is made of nothing, or lifted from the code. */
 const made =
-  /^(new_)?(arange|full|ones|zeros|eye|linspace|empty|scalar_tensor|lift\w*)(_like)?(_\d+)?$/;
+  /^(?:.*\.)?(new_)?(arange|full|ones|zeros|eye|linspace|empty|scalar_tensor|lift\w*)(_like)?(_\d+)?$/;
 /** What operators call what they compute, which no parameter of the model itself is called. */
 const results =
-  /^_?(abs|add|bitwise_\w+|cat|ceil|clamp|clone|copy|cos|cumsum|div|einsum|eq|exp|expand|fill|flatten|flip|floor|floor_divide|ge|gt|index|index_put|le|log|logical_\w+|lt|masked_fill|matmul|mean|meshgrid|mul|ne|neg|outer|permute|pow|reciprocal|remainder|repeat|reshape|roll|rsqrt|rsub|select|select_scatter|sigmoid|sign|sin|slice|slice_scatter|split|sqrt|squeeze|stack|sub|sum|t|tanh|tile|to|to_copy|transpose|tril|triu|true_divide|unbind|unsqueeze|view|where|dim|dtype|end|fill_value|int64|one|result|self|shape|size|start|step|tmp|value|zero)(_\d+)*$/;
+  /^_?(abs|add|bitwise_\w+|cat|ceil|clamp|clone|convert_element_type\w*|copy|cos|cumsum|div|einsum|eq|exp|expand|fill|flatten|flip|floor|floor_divide|ge|gt|index|index_put|le|log|logical_\w+|lt|masked_fill|matmul|mean|meshgrid|mul|ne|neg|outer|pad|permute|pow|reciprocal|remainder|repeat|reshape|roll|rsqrt|rsub|select|select_scatter|sigmoid|sign|sin|slice|slice_scatter|split|sqrt|squeeze|stack|sub|sum|t|tanh|tile|to|to_copy|transpose|tril|triu|true_divide|unbind|unsqueeze|view|where|dim|dtype|end|fill_value|int64\w*|one|result|self|shape|size|start|step|tmp|value|zero)(_\d+)*$/;
 const numbered = /^val_\d+$/;
 /** Tables that libraries compute beforehand, and tensors that stand in the code of a module. */
 const tables = /(^|\.)(inv_freq|relative_coords_table|position_ids|lifted_tensor_\d+)$/;
@@ -127,8 +127,15 @@ export function torchNotes(
     ['p_', 'b_', 'c_'].map((prefix) => prefix + mangled(name)).find((token) => known.has(token));
   const foldedFrom = (name: string) =>
     listOf(values.get(name)?.get('pkg.onnxscript.optimizer.folded_from'));
+  /** Of what is not constant, no more than the shape or the type went into constants. */
+  const computedLater = new Set([
+    ...nodes.flatMap(({ outputs }) => outputs),
+    ...inputs.map(({ name }) => name),
+  ]);
   const originsOf = (name: string) =>
-    foldedFrom(name).filter((origin) => !made.test(origin) && !numbered.test(origin));
+    foldedFrom(name).filter(
+      (origin) => !made.test(origin) && !numbered.test(origin) && !computedLater.has(origin),
+    );
   const tokensOf = (name: string): readonly string[] => {
     const token = tokenOf(name);
     if (token !== undefined) return [token];
