@@ -1,6 +1,5 @@
 import type { Op } from '../builder.js';
 import { tensorOf } from '../constants.js';
-import { spreadScale } from '../quantization.js';
 import { float, int, type Value } from '../value.js';
 import { type DecompositionContext, decompositions } from './decomposition.js';
 
@@ -51,22 +50,12 @@ function biasSplitGelu({ op, x: [x, bias] }: DecompositionContext): readonly Val
   return [op.Mul(value, op.Gelu(gate))];
 }
 
-/** (x - zero point)·scale. */
-function dequantize({ op, x, attributes, has }: DecompositionContext): readonly Value[] {
-  const [quantized, scale, zero] = x;
-  const spread = (value: Value) => spreadScale(op, value, quantized.shape, attributes);
-  const numbers = op.cast(quantized, scale.type);
-  const centred = has(2) ? op.Sub(numbers, spread(op.cast(zero, scale.type))) : numbers;
-  return [op.Mul(centred, spread(scale))];
-}
-
 export const fusedForms = decompositions({
   /** x·σ(αx). */
   Swish: ({ op, x: [x], attributes }) => {
     const alpha = float(attributes, 'alpha', 1);
     return [op.Mul(x, op.Sigmoid(alpha === 1 ? x : op.Mul(x, alpha)))];
   },
-  DequantizeLinear: dequantize,
   'com.microsoft.BiasAdd': ({ op, x: [x, bias, skip] }) => [op.Add(op.Add(x, bias), skip)],
   'com.microsoft.BiasSplitGelu': biasSplitGelu,
   'com.microsoft.EmbedLayerNormalization': embed,

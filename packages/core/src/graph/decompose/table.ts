@@ -1,11 +1,12 @@
 import type { Node } from '../../onnx/ir.js';
 import type { Decompositions } from './decomposition.js';
+import { dequantizing } from './dequantize.js';
 import { normalization } from './normalization.js';
 import { recurrent } from './recurrent.js';
 import { sequences } from './sequences.js';
 
 /** Forms of ops that have no gradient rule of their own. */
-export const takenApart: Decompositions = { ...normalization, ...recurrent };
+export const takenApart: Decompositions = { ...dequantizing, ...normalization, ...recurrent };
 
 /** What is always there. */
 export const commonForms: Decompositions = { ...takenApart, ...sequences };
@@ -30,7 +31,6 @@ export const rareOps = [
 /** The same, for what transformers and the optimizers of ONNX Runtime make. */
 export const fusedOps = [
   'Attention',
-  'DequantizeLinear',
   'RotaryEmbedding',
   'Swish',
   'com.microsoft.Attention',

@@ -2,12 +2,11 @@ import { constantAttribute } from '../../graph/fold.js';
 import { identityNode } from '../../graph/identity.js';
 import type { ShapeOracle } from '../../graph/infer.js';
 import { renameNode } from '../../graph/inline.js';
-import { knownNumbers, makersOf } from '../../graph/known-numbers.js';
-import { sortNodes } from '../../graph/order.js';
+import { prune, sortNodes } from '../../graph/order.js';
 import { elementCount } from '../../graph/value.js';
 import { isFloatType } from '../../onnx/element-types.js';
 import type { Graph, Node, TensorData, ValueInfo } from '../../onnx/ir.js';
-import { freshName, ownNames } from '../../onnx/names.js';
+import { freshName, ownNames, usedNames } from '../../onnx/names.js';
 
 /** One number that is no measurement: a sampling rate, whether there is a cache. */
 function maySwitch({ type = 'float32', shape }: ValueInfo): boolean {
@@ -16,13 +15,17 @@ function maySwitch({ type = 'float32', shape }: ValueInfo): boolean {
   return single && !isFloatType(type as TensorData['type']) && type !== 'string';
 }
 
-const shapeOnly = /^(Shape|Size)$/;
+/** What else an output hangs on. */
+const unsure = /^(Shape|Size|Bernoulli|Dropout|Multinomial|Random)/;
 
 /** What follows from some values alone, whatever the shapes are. */
-function followers(nodes: readonly Node[], isGiven: (name: string) => boolean) {
-  const fixed = nodes.filter(({ opType }) => !shapeOnly.test(opType));
-  const known = knownNumbers(fixed, isGiven);
-  return (name: string) => known.has(name) || isGiven(name);
+function followers(sorted: readonly Node[], isGiven: (name: string) => boolean) {
+  const known = new Set<string>();
+  const follows = (name: string) => known.has(name) || isGiven(name);
+  for (const node of sorted)
+    if (!unsure.test(node.opType) && usedNames(node).every(follows))
+      for (const output of node.outputs) known.add(output);
+  return follows;
 }
 
 const branching = ({ opType, domain }: Node) => opType === 'If' && domain === '';
@@ -36,21 +39,15 @@ export function switchesOf({ nodes, inputs, initializers }: Graph): ReadonlySet<
   );
   const always = followers(sorted, isConstant);
   const once = followers(sorted, (name) => candidates.has(name) || isConstant(name));
-  const producer = producerIn(sorted);
   const found = new Set<string>();
   for (const {
     inputs: [condition = ''],
   } of sorted.filter(branching)) {
     if (always(condition) || !once(condition)) continue;
-    const used = makersOf([condition], producer).flatMap((node) => node.inputs);
+    const used = prune(sorted, [condition]).flatMap(usedNames);
     for (const name of [condition, ...used]) if (candidates.has(name)) found.add(name);
   }
   return found;
-}
-
-function producerIn(nodes: readonly Node[]) {
-  const producers = new Map(nodes.flatMap((node) => node.outputs.map((name) => [name, node])));
-  return (name: string) => producers.get(name) as Node | undefined;
 }
 
 /** A graph in which those branches stand for their nodes that are taken where some inputs are what they are. */
@@ -86,10 +83,9 @@ async function numbersOf(
 ): Promise<ReadonlyMap<string, TensorData>> {
   const open = names.filter((name) => !constants.has(name));
   if (open.length === 0) return constants;
-  const makers = sortNodes(
-    makersOf(open, producerIn(nodes.filter((node) => !constants.has(node.outputs[0] ?? '')))),
-  );
-  const used = new Set(makers.flatMap((node) => node.inputs));
+  const made = nodes.filter((node) => !constants.has(node.outputs[0] ?? ''));
+  const makers = prune(made, open);
+  const used = new Set(makers.flatMap(usedNames));
   const found = await oracle.numbers({
     name: 'switches',
     nodes: makers,
