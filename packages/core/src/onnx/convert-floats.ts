@@ -33,3 +33,12 @@ export function convertFloats(tensor: TensorData, type: FloatType): TensorData {
   }
   return makeTensor(type, tensor.dims, data);
 }
+
+/** The numbers of a tensor that ONNX Runtime gave: of 16-bit floats it may give the patterns. */
+export function numbersOf(
+  tensor: { readonly type: string; readonly data: unknown } | undefined,
+): Float32Array {
+  const { type, data = [] } = tensor ?? {};
+  const decode = data instanceof Uint16Array ? decoders[type as FloatType] : undefined;
+  return decode ? Float32Array.from(data as Uint16Array, decode) : (data as Float32Array);
+}

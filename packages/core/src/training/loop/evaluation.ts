@@ -1,5 +1,6 @@
 import { Tensor } from 'onnxruntime-common';
 import { GradwareError } from '../../errors.js';
+import { numbersOf } from '../../onnx/convert-floats.js';
 import type { Feeds, TrainingSession } from '../api.js';
 
 export interface EvaluationOptions {
@@ -61,7 +62,7 @@ export async function evaluate(
       ]),
     );
     const outputs = await session.runEvalStep(batch);
-    total.loss += Number(outputs[lossName]?.data[0]) * size;
+    total.loss += Number(numbersOf(outputs[lossName])[0]) * size;
     const labels = labelName === undefined ? undefined : batch[labelName];
     const count =
       labels === undefined ? undefined : judge(outputs, isAnswer, labels, options.threshold);
@@ -87,7 +88,7 @@ function sliceRows({ type, dims, data, size }: Tensor, start: number, end: numbe
 const integers: ReadonlySet<string> = new Set([
   ...['int8', 'uint8', 'int16', 'uint16', 'int32', 'uint32', 'int64', 'uint64'],
 ]);
-const floats: ReadonlySet<string> = new Set(['float32', 'float64']);
+const floats: ReadonlySet<string> = new Set(['float16', 'float32', 'float64']);
 
 function onlyClasses(feeds: readonly (readonly [string, Tensor])[]): string | undefined {
   const found = feeds.filter(([, { type, dims }]) => integers.has(type) && dims.length === 1);
@@ -131,7 +132,7 @@ function classAxes(scores: readonly number[], labels: readonly number[]): readon
 }
 
 function countAnswers(scores: Tensor, labels: Tensor, threshold: number): Judged {
-  const [given, wanted] = [scores.data, labels.data] as [Float32Array, Float32Array];
+  const [given, wanted] = [numbersOf(scores), numbersOf(labels)];
   let right = 0;
   for (let i = 0; i < given.length; i++)
     if ((given[i] ?? 0) > threshold === Number(wanted[i]) > 0.5) right++;
@@ -142,7 +143,7 @@ function countAnswers(scores: Tensor, labels: Tensor, threshold: number): Judged
 function countRight(scores: Tensor, axis: number, labels: Tensor): Judged {
   const classes = scores.dims[axis] ?? 0;
   const places = scores.dims.slice(axis + 1).reduce((product, n) => product * n, 1);
-  const values = scores.data as Float32Array | Float64Array;
+  const values = numbersOf(scores);
   let right = 0;
   let judged = 0;
   for (let i = 0; i < labels.data.length; i++) {

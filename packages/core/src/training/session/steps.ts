@@ -1,5 +1,6 @@
 import type { Tensor } from 'onnxruntime-common';
 import { GradwareError } from '../../errors.js';
+import { numbersOf } from '../../onnx/convert-floats.js';
 import type { Runtime } from '../../runtime/runtime.js';
 import { names } from '../../step/program.js';
 import type { Feeds, Rows, StepResult, StepsResult } from '../api.js';
@@ -36,7 +37,7 @@ export function createSteps({ runtime, source, progress, run, loops }: StepParts
     });
     const { program, result } = ran;
     const number = (name: string | undefined) =>
-      name === undefined ? Number.NaN : Number(result.values[name]?.data[0]);
+      Number(numbersOf(name === undefined ? undefined : result.values[name])[0]);
     const loss = number(program.loss);
     const dropped = program.dropped !== undefined && number(program.dropped) !== 0;
     if (!Number.isFinite(loss) && !dropped) refuseDivergence(progress.read().step, loss, feeds);
@@ -68,7 +69,7 @@ export function createSteps({ runtime, source, progress, run, loops }: StepParts
     const { program, result } = ran;
     const collected = (name: string | undefined) =>
       name === undefined ? undefined : (result.values[names.collected(name)] as Tensor);
-    const losses = Float32Array.from(collected(program.loss)?.data as Float32Array);
+    const losses = Float32Array.from(numbersOf(collected(program.loss)));
     const drops = collected(program.dropped)?.data as Uint8Array | undefined;
     const dropped = Array.from(losses, (_, i) => drops !== undefined && drops[i] !== 0);
     const bad = losses.findIndex((loss, i) => !Number.isFinite(loss) && !dropped[i]);
@@ -84,7 +85,7 @@ export function createSteps({ runtime, source, progress, run, loops }: StepParts
     const metrics = Object.fromEntries(
       [...program.metrics].map(([name, output]) => [
         name,
-        Float32Array.from(collected(output)?.data as Float32Array),
+        Float32Array.from(numbersOf(collected(output))),
       ]),
     );
     return { losses, metrics, dropped };
