@@ -10,7 +10,6 @@ import {
 import { join } from 'node:path';
 import { writeNpz } from '@gradware/data/node';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Node } from '../../packages/core/src/onnx/ir.js';
 import { decodeModel, encodeModel } from '../../packages/core/src/onnx/model.js';
 import { artifactPath, haveArtifacts } from '../support/artifacts.js';
 import { digits, gradware, temporaryFolder } from './gradware.js';
@@ -151,43 +150,17 @@ test('a checkpoint with a misshapen parameter', async () => {
   expect((await train(mlp, '--resume', out)).message).toContain('unknown version "7"');
 });
 
-/** The MLP with another op in place of its Relu. */
-function withOp(
-  name: string,
-  opType: string,
-  domain: string,
-  attributes: Node['attributes'] = {},
-  source = forward,
-): string {
-  const model = decodeModel(readFileSync(source));
+/** The CNN with another op in place of its two Relus. */
+function withOp(name: string, opType: string, domain: string): string {
+  const model = decodeModel(readFileSync(convolutional));
   const { graph, opsets } = model;
   const nodes = graph.nodes.map((node) =>
-    node.opType === 'Relu' ? { ...node, opType, domain, attributes } : node,
+    node.opType === 'Relu' ? { ...node, opType, domain, attributes: {} } : node,
   );
-  const known = new Map([...opsets, [domain, opsets.get(domain) ?? 1] as const]);
+  const known = new Map([...opsets, [domain, 1] as const]);
   writeFileSync(path(name), encodeModel({ ...model, graph: { ...graph, nodes }, opsets: known }));
   return path(name);
 }
-
-test('an op that has no gradient', async () => {
-  const model = withOp('inverse.onnx', 'Inverse', 'com.microsoft', {}, convolutional);
-  const { code, message } = await train(model);
-  expect(code).toBe('NO_GRADIENT');
-  expect(message).toContain('Inverse');
-  const inspected = await gradware('inspect', model);
-  expect(inspected.code).toBe(0);
-  expect(inspected.stdout).toMatch(/Inverse +no gradient: \S*relu/i);
-  expect(inspected.stdout).toContain('no gradient is known for Inverse');
-  const json = await gradware('inspect', model, '--json');
-  expect(json.events[0]?.ops).toContainEqual(
-    expect.objectContaining({
-      op: 'Inverse',
-      count: 2,
-      gradient: 'missing',
-      runs: true,
-    }),
-  );
-});
 
 test('an op that nobody knows', async () => {
   const model = withOp('unknown.onnx', 'Frobnicate', 'acme');
@@ -195,7 +168,18 @@ test('an op that nobody knows', async () => {
   expect(['NO_GRADIENT', 'NO_LOWERING']).toContain(code);
   expect(message).toContain('Frobnicate');
   const inspected = await gradware('inspect', model);
-  expect(inspected.stdout).toMatch(/acme\.Frobnicate +no gradient, no lowering/);
+  expect(inspected.code).toBe(0);
+  expect(inspected.stdout).toMatch(/acme\.Frobnicate +no gradient, no lowering: \S*relu/i);
+  expect(inspected.stdout).toContain('no gradient is known for Frobnicate');
+  const json = await gradware('inspect', model, '--json');
+  expect(json.events[0]?.ops).toContainEqual(
+    expect.objectContaining({
+      op: 'Frobnicate',
+      count: 2,
+      gradient: 'missing',
+      runs: false,
+    }),
+  );
 });
 
 test('artifacts with an op that nobody knows', async () => {
