@@ -143,7 +143,7 @@ export async function readForwardModel(files: FileAccess, source: Source): Promi
 /** Exporters that merge, fold and note are those of PyTorch and TensorFlow. */
 async function withNotes(model: Model, file: string, bytes: Uint8Array): Promise<ReadForward> {
   if (!/^(pytorch|tf2onnx)$/.test(model.producer)) return { model, file };
-  const { undoExport } = await import('./torch-export.js');
+  const { undoExport } = await import('./torch-export/undo.js');
   return { file, ...undoExport(model, isOrtModel(bytes) ? new Uint8Array() : bytes) };
 }
 

@@ -1,6 +1,6 @@
-import { isFloatType } from '../../onnx/element-types.js';
-import type { Graph, Node } from '../../onnx/ir.js';
-import type { ModelNotes, Notes } from '../../onnx/metadata.js';
+import { isFloatType } from '../../../onnx/element-types.js';
+import type { Graph, Node } from '../../../onnx/ir.js';
+import type { ModelNotes, Notes } from '../../../onnx/metadata.js';
 
 const callKey = 'pkg.torch.onnx.fx_node';
 const kindKey = 'pkg.torch.export.graph_signature.InputSpec.kind';
@@ -33,6 +33,9 @@ export interface Call {
   /** The rules by which the exporter rewrote it. */
   readonly rules: string;
 }
+
+/** Whether a batch norm was folded into the convolution of a call. */
+export const isFolded = ({ rules }: Call) => rules.includes('FuseBatchNorm');
 
 export interface TorchNotes {
   readonly calls: readonly Call[];
