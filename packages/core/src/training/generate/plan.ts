@@ -1,7 +1,7 @@
 import type { Graph, Node, TensorData } from '../../onnx/ir.js';
 import { selectNames } from '../../plugins/match.js';
 import { evaluationMode, refuseNothingToTrain } from '../source/forward-graph.js';
-import { chooseParameters, type Kinds } from '../source/trainable.js';
+import { chooseParameters, type ParameterWishes } from '../source/trainable.js';
 
 /** What of a model becomes an input of the artifacts. */
 export interface ParameterPlan {
@@ -11,29 +11,16 @@ export interface ParameterPlan {
   readonly frozen: readonly string[];
 }
 
-interface ParameterWishes {
-  readonly requiresGrad: readonly string[] | undefined;
-  readonly frozenParams: readonly string[] | undefined;
-  readonly straightThrough: ReadonlySet<string> | undefined;
-  readonly kinds?: Kinds | undefined;
-}
-
 /** What trains, and what is fed beside it: what `frozenParams` names, and the running statistics of batch norms, which
  *  ORT's runtime updates in place. All else stays a constant in the models, as with ORT's tool. */
 export function planParameters(
   graph: Graph,
   predictions: readonly string[],
-  { requiresGrad, frozenParams, straightThrough, kinds }: ParameterWishes,
+  wishes: ParameterWishes,
   file: string,
 ): ParameterPlan {
-  const choices = chooseParameters(
-    graph,
-    predictions,
-    requiresGrad,
-    frozenParams,
-    straightThrough,
-    kinds,
-  );
+  const { frozenParams } = wishes;
+  const choices = chooseParameters(graph, predictions, wishes);
   const trains = new Set(choices.filter((choice) => choice.trains).map(({ name }) => name));
   if (trains.size === 0) refuseNothingToTrain(choices, file);
   const names = choices.map(({ name }) => name);

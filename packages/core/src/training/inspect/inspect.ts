@@ -86,14 +86,12 @@ function inspectForward(read: ReadForward, options: InspectOptions): Inspection 
   const { model, file } = read;
   const { graph } = upgradeModel(model);
   const predictions = options.lossInputNames ?? graph.outputs.slice(0, 1).map(({ name }) => name);
-  const parameters = chooseParameters(
-    graph,
-    predictions,
-    options.requiresGrad,
-    options.frozenParams,
-    undefined,
-    read.kinds,
-  );
+  const { requiresGrad, frozenParams } = options;
+  const parameters = chooseParameters(graph, predictions, {
+    requiresGrad,
+    frozenParams,
+    kinds: read.kinds,
+  });
   const trained = parameters.filter(({ trains }) => trains).map(({ name }) => name);
   const asked = parameters.flatMap(({ name, why }) =>
     trained.includes(name) || why === notReached ? [name] : [],

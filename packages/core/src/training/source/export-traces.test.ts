@@ -37,8 +37,6 @@ test.each([
   const choices = chooseParameters(
     graph([node('MatMul', ['x', 'w'], 'p'), node('Add', ['p', 'mask'], 'y')], { w: weight, mask }),
     ['y'],
-    undefined,
-    undefined,
   );
   expect(choices.map(({ name, trains }) => [name, trains])).toEqual([
     ['w', true],

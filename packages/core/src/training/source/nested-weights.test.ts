@@ -135,7 +135,7 @@ const nodesIn = (name: string, nodes: readonly Node[], held: string, inputs = ''
 function choices(model: Model): Readonly<Record<string, string>> {
   const { graph } = inlineFunctions(withWeightsOutside(model));
   return Object.fromEntries(
-    chooseParameters(graph, ['y'], undefined, undefined)
+    chooseParameters(graph, ['y'])
       .filter(({ name }) => name !== 'w')
       .map(({ name, trains, why }) => [name, trains ? 'trains' : why]),
   );
@@ -227,7 +227,7 @@ test('a value that a nested graph names anew is not the weight around it', () =>
       },
     }),
   ]);
-  const chosen = chooseParameters(model.graph, ['y'], undefined, undefined);
+  const chosen = chooseParameters(model.graph, ['y']);
   expect(chosen.map(({ name, trains }) => [name, trains])).toEqual([['w', false]]);
 });
 

@@ -175,18 +175,11 @@ function chooseWeights(
   graph: Graph,
   predictions: readonly string[],
   statistics: ReadonlyMap<string, string>,
-  { requiresGrad, frozenParams, straightThrough, file, kinds }: ForwardModel,
+  given: ForwardModel,
 ): Weights {
-  const choices = chooseParameters(
-    graph,
-    predictions,
-    requiresGrad,
-    frozenParams,
-    straightThrough,
-    kinds,
-  );
+  const choices = chooseParameters(graph, predictions, given);
   const trainable = choices.filter(({ trains }) => trains).map(({ name }) => name);
-  if (trainable.length === 0) refuseNothingToTrain(choices, file);
+  if (trainable.length === 0) refuseNothingToTrain(choices, given.file);
   const follows = ({ name, trains }: ParameterChoice) => !trains && statistics.has(name);
   // Settings and constants of one element stay constants: rules and ONNX Runtime may look into them.
   const fed = choices.filter(

@@ -69,9 +69,7 @@ test.each([
     ]),
     valueInfo: new Map(),
   };
-  const choice = chooseParameters(graph, ['y'], undefined, undefined).find(
-    ({ name }) => name === 'one',
-  );
+  const choice = chooseParameters(graph, ['y']).find(({ name }) => name === 'one');
   expect(choice?.trains).toBe(trains);
 });
 
@@ -92,7 +90,7 @@ test.each<[string, readonly string[] | undefined, readonly string[] | undefined,
     ]),
     valueInfo: new Map(),
   };
-  const choices = chooseParameters(graph, ['y'], requiresGrad, frozenParams);
+  const choices = chooseParameters(graph, ['y'], { requiresGrad, frozenParams });
   expect(choices.find(({ name }) => name === 'scales')?.why).toBe(why);
 });
 
@@ -115,7 +113,7 @@ test('numbers that a shape is made of stay in the graph', () => {
     ]),
     valueInfo: new Map(),
   };
-  const choices = chooseParameters(graph, ['y'], ['w'], undefined);
+  const choices = chooseParameters(graph, ['y'], { requiresGrad: ['w'] });
   expect(choices.map(({ name, why }) => [name, why])).toEqual([
     ['w', 'named by requiresGrad'],
     ['ones', 'used as a part of a shape'],
@@ -160,6 +158,6 @@ test.each([
     ),
     valueInfo: new Map(),
   };
-  const choices = chooseParameters(graph, ['y'], undefined, undefined);
+  const choices = chooseParameters(graph, ['y']);
   expect(choices.flatMap(({ name, trains }) => (trains ? [name] : []))).toEqual(trained);
 });

@@ -160,6 +160,14 @@ function partsOfShapes({ nodes }: Graph): ReadonlySet<string> {
   return new Set(makers.flatMap(usedNames));
 }
 
+/** What may be asked of the choice. */
+export interface ParameterWishes {
+  readonly requiresGrad?: readonly string[] | undefined;
+  readonly frozenParams?: readonly string[] | undefined;
+  readonly straightThrough?: ReadonlySet<string> | undefined;
+  readonly kinds?: Kinds | undefined;
+}
+
 /** Decides what trains: floating-point initializers that the loss reaches, but for running statistics, what is only a
  *  bound, an exponent or a shape, the zeros that a recurrence starts from, and single numbers that are neither weights
  *  nor biases of a layer, nor what the export notes as no parameter. What branches and loops capture is judged by what
@@ -168,10 +176,7 @@ function partsOfShapes({ nodes }: Graph): ReadonlySet<string> {
 export function chooseParameters(
   graph: Graph,
   predictions: readonly string[],
-  requiresGrad: readonly string[] | undefined,
-  frozenParams: readonly string[] | undefined,
-  straightThrough?: ReadonlySet<string>,
-  kinds?: Kinds,
+  { requiresGrad, frozenParams, straightThrough, kinds }: ParameterWishes = {},
 ): readonly ParameterChoice[] {
   const reached = reachable(graph, predictions, straightThrough);
   const shaping = partsOfShapes(graph);

@@ -13,8 +13,8 @@ function endingsOf(name: string): readonly string[] {
  *  what other initializers are called. */
 export function createNaming(initializers: Iterable<string>, notes: TorchNotes): Naming {
   const endings = new Map<string, string>();
+  // A bias that is left out has a weight that is not.
   for (const name of initializers)
-    // A bias that is left out has a weight that is not.
     for (const known of [name, ...notes.originsOf(name)])
       for (const spelt of [known.replace(/weight$/, 'bias'), known])
         for (const ending of endingsOf(spelt)) endings.set(mangled(ending), ending);
