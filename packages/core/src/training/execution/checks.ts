@@ -75,6 +75,16 @@ export function withSwitches(
   });
 }
 
+/** What steps and evaluations of a batch are compiled for: names, types, shapes, and the numbers that branches hang on. */
+export function formOf(feeds: Feeds, { switches }: Pick<ModelSource, 'switches'>): string {
+  return Object.entries(feeds)
+    .map(([name, tensor]) => {
+      const numbers = switches?.has(name) ? tensor.data : '';
+      return `${name}:${tensor.type}[${tensor.dims}]${numbers}`;
+    })
+    .join();
+}
+
 function print(shape: ValueInfo['shape']): string {
   return shape?.map((dim) => dim ?? '?').join(',') ?? '...';
 }

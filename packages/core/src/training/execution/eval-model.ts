@@ -5,7 +5,14 @@ import type { Runtime, SessionOptions } from '../../runtime/runtime.js';
 import { fromTensor } from '../../runtime/tensors.js';
 import type { Feeds } from '../api.js';
 import type { FedValue, ModelSource } from '../source/source.js';
-import { checkFeeds, checkLabels, findLabels, type LabelInput, withSwitches } from './checks.js';
+import {
+  checkFeeds,
+  checkLabels,
+  findLabels,
+  formOf,
+  type LabelInput,
+  withSwitches,
+} from './checks.js';
 import type { OpenDevice } from './device.js';
 import { runtimeFailure } from './failures.js';
 import type { ParameterAccess } from './parameters.js';
@@ -55,18 +62,10 @@ export function createEvaluation(
   }
 
   async function open(feeds: Feeds): Promise<Opened> {
-    const named = Object.entries(feeds);
     const { provider } = device().execution;
     const isDynamic = source.evaluationIsDynamic(provider);
-    const shapes = isDynamic
-      ? ''
-      : named
-          .map(([name, tensor]) => {
-            const numbers = source.switches?.has(name) ? tensor.data : '';
-            return `${name}:${tensor.type}[${tensor.dims}]${numbers}`;
-          })
-          .join();
-    const known = cache.get(shapes);
+    const form = isDynamic ? '' : formOf(feeds, source);
+    const known = cache.get(form);
     if (known !== undefined) return known;
     const values = isDynamic
       ? []
@@ -80,7 +79,7 @@ export function createEvaluation(
         .filter((name) => source.parameters.has(name)),
       outputs,
     };
-    cache.set(shapes, opened);
+    cache.set(form, opened);
     for (const [oldest, { session }] of cache) {
       if (cache.size <= kept) break;
       cache.delete(oldest);

@@ -4,6 +4,7 @@ import { numbersOf } from '../../onnx/convert-floats.js';
 import type { Runtime } from '../../runtime/runtime.js';
 import { names } from '../../step/program.js';
 import type { Feeds, Rows, StepResult, StepsResult } from '../api.js';
+import { formOf } from '../execution/checks.js';
 import type { ModelSource } from '../source/source.js';
 import { refuseDivergence, refuseStopped } from './outcome.js';
 import type { ProgressKeeper } from './progress.js';
@@ -144,21 +145,14 @@ const mostDeaf = 256;
 function chunksOfOneShape(
   given: readonly Feeds[] | Rows,
   most: number,
-  { switches }: ModelSource,
+  source: ModelSource,
 ): readonly (readonly Feeds[] | Rows)[] {
   if (isRows(given))
     return runsOf(given.rows, ({ length }) => `${length}`, most).map((rows) => ({
       ...given,
       rows,
     }));
-  const shapeOf = (batch: Feeds) =>
-    Object.entries(batch)
-      .map(([name, tensor]) => {
-        const numbers = switches?.has(name) ? tensor.data : '';
-        return `${name} ${tensor.type}[${tensor.dims}]${numbers}`;
-      })
-      .join();
-  return runsOf(given, shapeOf, most);
+  return runsOf(given, (batch) => formOf(batch, source), most);
 }
 
 /** Cuts a list where the key changes, and after so many. */
