@@ -155,8 +155,7 @@ function compile(checked: GradientCase, precision: Precision): Compiled {
     builder,
     loss,
     inputs.map(({ name }) => name),
-    undefined,
-    longestUnrolled,
+    { longestUnrolled },
   );
   return {
     builder,

@@ -54,13 +54,9 @@ export async function modelGradients(
       return builder.declare(value(name, tensor));
     },
   });
-  const { gradients } = differentiate(
-    builder,
-    total,
-    [...parameters.keys(), ...wrt],
-    undefined,
+  const { gradients } = differentiate(builder, total, [...parameters.keys(), ...wrt], {
     longestUnrolled,
-  );
+  });
   const dialect = [...builder.nodes];
   const outputs = [total, ...gradients.values()];
   const names = outputs.map(({ name }) => name);

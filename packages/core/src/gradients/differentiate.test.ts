@@ -182,7 +182,7 @@ test('rounding has no gradient, but an estimate that goes straight through where
   const plain = differentiate(builder, loss, ['w']);
   const [direct] = [...plain.gradients.values()];
   expect(builder.producer(direct as Value)?.opType).toBe('Mul');
-  const both = differentiate(builder, loss, ['w'], new Set(['Sign', 'Round']));
+  const both = differentiate(builder, loss, ['w'], { straightThrough: new Set(['Sign', 'Round']) });
   const [estimated] = [...both.gradients.values()];
   const sum = builder.producer(estimated as Value);
   expect(sum?.opType).toBe('Sum');
@@ -196,7 +196,9 @@ test('what only rounding joins to the loss trains by the estimate alone', () => 
   const { builder, op, input } = start();
   const loss = op.sum(op.Floor(input('w', [3])));
   expect(() => differentiate(builder, loss, ['w'])).toThrow(/does not depend on w/);
-  const { gradients } = differentiate(builder, loss, ['w'], new Set(['Floor']));
+  const { gradients } = differentiate(builder, loss, ['w'], {
+    straightThrough: new Set(['Floor']),
+  });
   expect(gradients.get('w')?.shape).toEqual([3]);
 });
 

@@ -15,6 +15,17 @@ import { createScanGradients } from './scan.js';
 import { stashOutputs } from './stash.js';
 import { tidy } from './tidy.js';
 
+export interface DifferentiateOptions {
+  /** Ops whose gradient passes as if they were not there. */
+  readonly straightThrough?: StraightThrough;
+  /** The most steps of a recurrence that are written one by one; longer ones become a Scan, and a Scan from the last step
+   *  to the first. Default: all are written one by one, as ORT's artifacts need them. */
+  readonly longestUnrolled?: number | undefined;
+  /** Whether parameters that the loss does not depend on have a gradient of zero: those of branches that are not taken.
+   *  Default: they are refused. */
+  readonly mayVanish?: boolean;
+}
+
 export interface Differentiated {
   /** The gradient of the loss itself: an initializer `<loss>_grad` of 1, as in ORT's artifacts. */
   readonly seed: Value;
@@ -104,9 +115,7 @@ function decomposeAll(
   builder: GraphBuilder,
   loss: string,
   wrt: readonly string[],
-  straightThrough: StraightThrough,
-  longestUnrolled: number | undefined,
-  mayVanish: boolean,
+  { straightThrough, longestUnrolled, mayVanish = false }: DifferentiateOptions,
 ): GradientGaps {
   const given = findGradientGaps(builder, loss, wrt, straightThrough);
   refuseGaps(given);
@@ -125,21 +134,15 @@ function decomposeAll(
   }
 }
 
-/** Writes the backward pass of `loss` (a scalar) into the builder, in ORT's training dialect.
- *  @param longestUnrolled the most steps of a recurrence that are written one by one; longer ones become a Scan, and
- *  a Scan from the last step to the first. Default: all are written one by one, as ORT's artifacts need them.
- *  @param mayVanish whether parameters that the loss does not depend on have a gradient of zero: those of branches that
- *  are not taken */
+/** Writes the backward pass of `loss` (a scalar) into the builder, in ORT's training dialect. */
 export function differentiate(
   builder: GraphBuilder,
   loss: Value,
   wrt: readonly string[],
-  straightThrough?: StraightThrough,
-  longestUnrolled?: number,
-  mayVanish = false,
+  options: DifferentiateOptions = {},
 ): Differentiated {
-  const { name } = loss;
-  const gaps = decomposeAll(builder, name, wrt, straightThrough, longestUnrolled, mayVanish);
+  const { straightThrough } = options;
+  const gaps = decomposeAll(builder, loss.name, wrt, options);
   const vanished = new Set(gaps.unreachable);
   stashOutputs(builder, new Set(gaps.onPath));
   const { sorted, active } = findPaths(builder, wrt, straightThrough);

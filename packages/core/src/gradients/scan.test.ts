@@ -19,7 +19,7 @@ function longLstm(steps: number, longestUnrolled: number): GraphBuilder {
     { hidden_size: 4 },
   );
   if (last === undefined) throw new Error('an LSTM has several outputs');
-  differentiate(builder, op.sum(last), ['w', 'r', 'b'], undefined, longestUnrolled);
+  differentiate(builder, op.sum(last), ['w', 'r', 'b'], { longestUnrolled });
   return builder;
 }
 

@@ -134,12 +134,8 @@ async function layAt(
     sizes.push(at);
     requireValues(laid, additionalOutputs, request.computed);
     const forward = { ...laid.builder, nodes: [...laid.builder.nodes] };
-    const { gradients } = differentiate(
-      laid.builder,
-      laid.loss,
-      trainable,
-      request.straightThrough,
-    );
+    const { straightThrough } = request;
+    const { gradients } = differentiate(laid.builder, laid.loss, trainable, { straightThrough });
     avoidWrongKernels(
       laid.builder,
       open.dimensions.some(({ axis }) => axis === 0),

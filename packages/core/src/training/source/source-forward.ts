@@ -77,14 +77,11 @@ export async function forwardSource(
     const laid = await appendLoss(typed, parts, oracle);
     return {
       ...laid,
-      ...differentiate(
-        laid.builder,
-        laid.loss,
-        trainable,
+      ...differentiate(laid.builder, laid.loss, trainable, {
         straightThrough,
         longestUnrolled,
-        typed.switched,
-      ),
+        mayVanish: typed.switched,
+      }),
     };
   };
   const example = await layExample(
