@@ -8,21 +8,21 @@ const statesAt: ReadonlyMap<string, number> = new Map([
 
 const forwardOps: ReadonlySet<string> = new Set(['LSTMTraining', 'GRUTraining']);
 
-const isOf = ({ domain }: Node) => domain === 'com.microsoft';
+const isMicrosoft = ({ domain }: Node) => domain === 'com.microsoft';
 
 /** ORT's gradient builder leaves out the initial states that an LSTM or GRU does not have, instead of leaving their
  *  places empty, so that all inputs behind them move up: its own runtime refuses such a model. With the empty places, the
  *  nodes mean what the others mean. */
 export function withEmptyStates(model: Model): Model {
   const { nodes } = model.graph;
-  if (!nodes.some((node) => isOf(node) && statesAt.has(node.opType))) return model;
+  if (!nodes.some((node) => isMicrosoft(node) && statesAt.has(node.opType))) return model;
   const states = new Set(
     nodes.flatMap((node) =>
-      isOf(node) && forwardOps.has(node.opType) ? (node.outputs[0] ?? []) : [],
+      isMicrosoft(node) && forwardOps.has(node.opType) ? (node.outputs[0] ?? []) : [],
     ),
   );
   const filled = nodes.map((node): Node => {
-    const wanted = isOf(node) ? statesAt.get(node.opType) : undefined;
+    const wanted = isMicrosoft(node) ? statesAt.get(node.opType) : undefined;
     const found = node.inputs.findIndex((name) => name !== '' && states.has(name));
     if (wanted === undefined || found < 0 || found >= wanted) return node;
     const empty = Array.from({ length: wanted - found }, () => '');
